@@ -1,0 +1,84 @@
+/**
+ * The one error type that callers of the exchange see, and the one table from code to HTTP status.
+ * What goes wrong between the exchange and its destinations is not an error but an `Outcome`.
+ */
+
+const statusByCode = {
+  malformed: 400,
+  unauthorized: 401,
+  'not-found': 404,
+  'too-large': 413,
+  'unsupported-media-type': 415,
+  invalid: 422,
+  'idempotency-key-reused': 422,
+  internal: 500,
+  unavailable: 503,
+} as const;
+
+export type ErrorCode = keyof typeof statusByCode;
+
+/** One thing wrong with one place of the input: a JSON pointer (RFC 6901), or an XML element. */
+export interface Fault {
+  pointer: string;
+  detail: string;
+}
+
+/** One thing wrong with a pushed document, for whoever looks at it in quarantine. */
+export interface DocumentFault {
+  detail: string;
+  /** Path of element names from the root, such as `feed/entry[2]/updated`. */
+  element?: string;
+  /** From 1. */
+  line?: number;
+  /** From 1. */
+  column?: number;
+}
+
+interface ErrorOptions {
+  /** Line of the document, from 1. */
+  line?: number;
+  /** Column in that line, from 1. */
+  column?: number;
+  /** Path of element names from the root, such as `feed/entry[2]/updated`. */
+  element?: string;
+  /** Every field that is wrong, when there can be several. */
+  faults?: Fault[];
+  /** For `unavailable`: when to come back. */
+  retryAfterSeconds?: number;
+}
+
+/** Thrown for bad input and refused requests. `message` is safe to show: no patient data. */
+export class ExchangeError extends Error {
+  readonly code: ErrorCode;
+  readonly line: number | undefined;
+  readonly column: number | undefined;
+  readonly element: string | undefined;
+  readonly faults: Fault[] | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message);
+    this.name = 'ExchangeError';
+    this.code = code;
+    this.line = options.line;
+    this.column = options.column;
+    this.element = options.element;
+    this.faults = options.faults;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+
+  /** HTTP status of the answer this error becomes. */
+  get httpStatus(): number {
+    return statusByCode[this.code];
+  }
+}
+
+/** The error as it is kept beside the document that caused it. */
+export function faultOf({ message, line, column, element }: ExchangeError): DocumentFault {
+  return {
+    detail: message,
+    ...(element === undefined ? {} : { element }),
+    ...(line === undefined ? {} : { line }),
+    ...(column === undefined ? {} : { column }),
+  };
+}

@@ -1,0 +1,158 @@
+/**
+ * One HTTP call to another system, and the verdict on what went wrong with it. Clients in `oh/` and
+ * `mhv/` make every call through here, so that time-outs, broken connections and `Retry-After` mean
+ * the same thing everywhere. The queue retries, never this file.
+ */
+import { FetchError, ofetch } from 'ofetch';
+import type { Undelivered } from './message.ts';
+
+/** Thrown by a client when a call did not give what was asked; carries the verdict on the attempt. */
+export class UpstreamError extends Error {
+  readonly outcome: Undelivered;
+
+  constructor(outcome: Undelivered) {
+    super(`${outcome.code}: ${outcome.reason}`);
+    this.name = 'UpstreamError';
+    this.outcome = outcome;
+  }
+}
+
+/** What holds for every call of one attempt. */
+export interface CallContext {
+  /** Ends when the attempt's lease is nearly over; every call of the attempt ends with it. */
+  signal: AbortSignal;
+  /** Sent to systems that take a trace id and shown on the timeline; same for a whole attempt. */
+  correlationId: string;
+}
+
+export interface UpstreamRequest {
+  /** Short name of the system for codes and sentences: `oh`, `fhir`, `media`, `mhv`. */
+  system: string;
+  method: 'GET' | 'POST' | 'PUT';
+  url: string;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array<ArrayBuffer> | FormData;
+  /** Time until the whole answer is read. */
+  timeoutMs: number;
+  /** Largest answer that is read, in bytes; 8 MiB unless told. */
+  maxBytes?: number;
+  /** Whether a lost answer leaves it in doubt if something changed. */
+  effect: 'read' | 'write';
+  context: CallContext;
+}
+
+/** An answer of any HTTP status, read whole. Redirects are answers too: none is followed. */
+export interface UpstreamResponse {
+  status: number;
+  headers: Headers;
+  body: Uint8Array<ArrayBuffer>;
+  /** The body decoded by the charset of its Content-Type (UTF-8 unless said). */
+  text(): string;
+}
+
+const DEFAULT_MAX_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Makes one call. Throws UpstreamError only when no whole answer came: `retry` when the request
+ * certainly never arrived (refused connection, unknown host) or only read, else `in-doubt`.
+ */
+export async function call(request: UpstreamRequest): Promise<UpstreamResponse> {
+  const { context, timeoutMs } = request;
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMs)]);
+  try {
+    const response = await ofetch.raw(request.url, {
+      method: request.method,
+      headers: request.headers ?? {},
+      ...(request.body === undefined ? {} : { body: request.body }),
+      redirect: 'manual',
+      retry: 0,
+      ignoreResponseError: true,
+      responseType: 'stream',
+      signal,
+    });
+    const maxBytes = request.maxBytes ?? DEFAULT_MAX_BYTES;
+    const body = await readBounded(response.body ?? null, maxBytes, request);
+    return {
+      status: response.status,
+      headers: response.headers,
+      body,
+      text: () => decode(body, response.headers.get('content-type')),
+    };
+  } catch (error) {
+    if (error instanceof UpstreamError) throw error;
+    throw new UpstreamError(verdictOnFailure(error, request));
+  }
+}
+
+/**
+ * The wait that a `Retry-After` header asks for (RFC 9110 §10.2.3: seconds or an HTTP date), in
+ * milliseconds from `now`; undefined when absent or unreadable.
+ */
+export function retryAfterMs(headers: Headers, now: number): number | undefined {
+  const value = headers.get('retry-after')?.trim();
+  if (!value) return undefined;
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  const at = Date.parse(value);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+}
+
+async function readBounded(
+  stream: ReadableStream<Uint8Array> | null,
+  maxBytes: number,
+  request: UpstreamRequest,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream ?? []) {
+    size += chunk.byteLength;
+    if (size > maxBytes) {
+      throw new UpstreamError({
+        kind: request.effect === 'write' ? 'in-doubt' : 'rejected',
+        code: `${request.system}:answer-too-large`,
+        reason: `The answer is larger than ${maxBytes} bytes.`,
+      });
+    }
+    chunks.push(chunk);
+  }
+  const body = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return body;
+}
+
+function decode(body: Uint8Array, contentType: string | null): string {
+  const charset = /charset="?([\w-]+)/i.exec(contentType ?? '')?.[1] ?? 'utf-8';
+  try {
+    return new TextDecoder(charset as Bun.Encoding).decode(body);
+  } catch {
+    // A charset nobody knows: the text is only shown or parsed as JSON, so replacement is safe.
+    return new TextDecoder().decode(body);
+  }
+}
+
+function verdictOnFailure(error: unknown, request: UpstreamRequest): Undelivered {
+  const cause = error instanceof FetchError ? (error.cause ?? error) : error;
+  const name = property(cause, 'name');
+  const code = property(cause, 'code');
+  const { system } = request;
+  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND') {
+    const reason = `No connection to ${system} (${code}).`;
+    return { kind: 'retry', code: `${system}:no-connection`, reason };
+  }
+  const kind = request.effect === 'write' ? 'in-doubt' : 'retry';
+  if (name === 'TimeoutError' || name === 'AbortError') {
+    const reason = `No answer from ${system} in ${request.timeoutMs} ms.`;
+    return { kind, code: `${system}:timeout`, reason };
+  }
+  const reason = `The connection to ${system} broke (${code ?? name ?? 'unknown'}).`;
+  return { kind, code: `${system}:connection-lost`, reason };
+}
+
+function property(value: unknown, key: 'name' | 'code'): string | undefined {
+  if (typeof value !== 'object' || value === null || !(key in value)) return undefined;
+  const found: unknown = Reflect.get(value, key);
+  return typeof found === 'string' ? found : undefined;
+}
