@@ -1,0 +1,50 @@
+import type { Instant } from '../message.ts';
+import {
+  type CallContext,
+  call,
+  type UpstreamRequest,
+  type UpstreamResponse,
+} from '../upstream.ts';
+
+export interface MhvOptions {
+  /** URL that ends before `/session`, without a slash at the end. */
+  baseUrl: string;
+  appToken: string;
+  /** Sent with every call when MHV is reached through its API gateway. */
+  apiKey?: string;
+  timeoutMs: number;
+  now: () => Instant;
+}
+
+/** One call, its path relative to the base URL. */
+export type MhvRequest = Pick<UpstreamRequest, 'method' | 'headers' | 'body' | 'effect'> & {
+  path: string;
+  maxBytes?: number;
+};
+
+/** Makes one call to MHV, whatever it answers. */
+export function mhvCall(
+  options: MhvOptions,
+  request: MhvRequest,
+  context: CallContext,
+): Promise<UpstreamResponse> {
+  const { path, headers, ...rest } = request;
+  const { apiKey, timeoutMs } = options;
+  return call({
+    ...rest,
+    system: 'mhv',
+    url: `${options.baseUrl}${path}`,
+    headers: {
+      Accept: 'application/json',
+      ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }),
+      ...headers,
+    },
+    timeoutMs,
+    context,
+  });
+}
+
+/** Whether the answer is a success; MHV creates with 200. */
+export function isSuccess(response: UpstreamResponse): boolean {
+  return response.status >= 200 && response.status <= 299;
+}
