@@ -1,0 +1,123 @@
+CREATE TABLE `attempts` (
+	`message_id` text NOT NULL,
+	`stage` text NOT NULL,
+	`number` integer NOT NULL,
+	`correlation_id` text NOT NULL,
+	`started_at` integer NOT NULL,
+	`ended_at` integer,
+	`outcome` text,
+	`found` integer,
+	`error_code` text,
+	`reason` text,
+	`http_status` integer,
+	PRIMARY KEY(`message_id`, `stage`, `number`),
+	FOREIGN KEY (`message_id`) REFERENCES `inbox`(`id`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
+CREATE TABLE `inbox` (
+	`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`id` text NOT NULL,
+	`direction` text NOT NULL,
+	`state` text DEFAULT 'pending' NOT NULL,
+	`order_key` text NOT NULL,
+	`payload` text NOT NULL,
+	`due_at` integer NOT NULL,
+	`attempts` integer DEFAULT 0 NOT NULL,
+	`postponements` integer DEFAULT 0 NOT NULL,
+	`in_doubt_since` integer,
+	`outcome` text,
+	`error_code` text,
+	`reason` text,
+	`http_status` integer,
+	`icn` text,
+	`oh_patient_id` text,
+	`oh_message_id` text,
+	`mhv_message_id` text,
+	`mhv_thread_id` text,
+	`accepted_at` integer NOT NULL,
+	`settled_at` integer,
+	`dedupe_key` text,
+	`request_digest` text,
+	`duplicate_of` text
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `inbox_id` ON `inbox` (`id`);--> statement-breakpoint
+CREATE UNIQUE INDEX `inbox_dedupe_key` ON `inbox` (`dedupe_key`) WHERE dedupe_key IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `inbox_due` ON `inbox` (`direction`,`due_at`,`seq`) WHERE state = 'pending';--> statement-breakpoint
+CREATE INDEX `inbox_order` ON `inbox` (`order_key`,`seq`) WHERE state = 'pending';--> statement-breakpoint
+CREATE INDEX `inbox_dead` ON `inbox` (`settled_at`) WHERE state = 'dead';--> statement-breakpoint
+CREATE INDEX `inbox_icn` ON `inbox` (`icn`) WHERE icn IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `inbox_oh_message_id` ON `inbox` (`oh_message_id`) WHERE oh_message_id IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `inbox_mhv_message_id` ON `inbox` (`mhv_message_id`) WHERE mhv_message_id IS NOT NULL;--> statement-breakpoint
+CREATE TABLE `links` (
+	`oh_message_id` text PRIMARY KEY NOT NULL,
+	`direction` text,
+	`mhv_message_id` text,
+	`mhv_thread_id` text,
+	`oh_reference_id` text,
+	`oh_pool_id` text,
+	`linked_at` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX `links_mhv_message_id` ON `links` (`mhv_message_id`) WHERE mhv_message_id IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `links_oh_reference_id` ON `links` (`oh_reference_id`) WHERE oh_reference_id IS NOT NULL;--> statement-breakpoint
+CREATE TABLE `outbox` (
+	`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`id` text NOT NULL,
+	`direction` text NOT NULL,
+	`state` text DEFAULT 'pending' NOT NULL,
+	`order_key` text NOT NULL,
+	`payload` text NOT NULL,
+	`due_at` integer NOT NULL,
+	`attempts` integer DEFAULT 0 NOT NULL,
+	`postponements` integer DEFAULT 0 NOT NULL,
+	`in_doubt_since` integer,
+	`outcome` text,
+	`error_code` text,
+	`reason` text,
+	`http_status` integer,
+	`icn` text,
+	`oh_patient_id` text,
+	`oh_message_id` text,
+	`mhv_message_id` text,
+	`mhv_thread_id` text,
+	`accepted_at` integer NOT NULL,
+	`settled_at` integer,
+	FOREIGN KEY (`id`) REFERENCES `inbox`(`id`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `outbox_id` ON `outbox` (`id`);--> statement-breakpoint
+CREATE UNIQUE INDEX `outbox_oh_message_id` ON `outbox` (`oh_message_id`) WHERE direction = 'oh-to-mhv';--> statement-breakpoint
+CREATE INDEX `outbox_due` ON `outbox` (`direction`,`due_at`,`seq`) WHERE state = 'pending';--> statement-breakpoint
+CREATE INDEX `outbox_order` ON `outbox` (`order_key`,`seq`) WHERE state = 'pending';--> statement-breakpoint
+CREATE INDEX `outbox_dead` ON `outbox` (`settled_at`) WHERE state = 'dead';--> statement-breakpoint
+CREATE TABLE `quarantine` (
+	`id` text PRIMARY KEY NOT NULL,
+	`sha256` text NOT NULL,
+	`first_seen_at` integer NOT NULL,
+	`last_seen_at` integer NOT NULL,
+	`pushes` integer DEFAULT 1 NOT NULL,
+	`content_type` text,
+	`body` blob NOT NULL,
+	`scope` text NOT NULL,
+	`faults` text NOT NULL
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `quarantine_sha256` ON `quarantine` (`sha256`);--> statement-breakpoint
+CREATE TABLE `sessions` (
+	`icn` text PRIMARY KEY NOT NULL,
+	`state` text DEFAULT 'pending' NOT NULL,
+	`oh_patient_id` text,
+	`listed_until` integer,
+	`listed` integer DEFAULT 0 NOT NULL,
+	`last_seq` integer,
+	`requested_at` integer NOT NULL,
+	`listed_at` integer,
+	`due_at` integer NOT NULL,
+	`attempts` integer DEFAULT 0 NOT NULL,
+	`fruitless_attempts` integer DEFAULT 0 NOT NULL,
+	`error_code` text,
+	`reason` text
+);
+--> statement-breakpoint
+CREATE INDEX `sessions_due` ON `sessions` (`due_at`) WHERE state = 'pending';

@@ -1,0 +1,95 @@
+/** Taking messages in: what is here is on disk before anybody is told 2xx. */
+import { createHash } from 'node:crypto';
+import { eq, sql } from 'drizzle-orm';
+import { ExchangeError } from '../errors.ts';
+import type { Entry, Instant, Send } from '../message.ts';
+import type { Db } from './open.ts';
+import { inbox, quarantine } from './schema.ts';
+import type { Idempotency, QuarantinedDocument } from './store.ts';
+
+type Row = typeof inbox.$inferInsert;
+
+/** Rows whose dedupe key is known are left as they are. Returns how many were new. */
+export function insertEntries(db: Db, entries: Entry[], now: Instant): number {
+  let accepted = 0;
+  for (const entry of entries) {
+    accepted += db.insert(inbox).values(entryRow(entry, now)).onConflictDoNothing().run().changes;
+  }
+  return accepted;
+}
+
+export function insertSend(db: Db, send: Send, idempotency: Idempotency | undefined, now: Instant) {
+  const known = idempotency && findByKey(db, idempotency.key);
+  if (!known) {
+    const row = sendRow(send, idempotency, now);
+    db.insert(inbox).values(row).run();
+    return { id: row.id, repeated: false };
+  }
+  if (known.requestDigest !== idempotency.requestDigest) {
+    const detail = 'This Idempotency-Key was used with another request.';
+    throw new ExchangeError('idempotency-key-reused', detail);
+  }
+  return { id: known.id, repeated: true };
+}
+
+function findByKey(db: Db, key: string) {
+  return db
+    .select({ id: inbox.id, requestDigest: inbox.requestDigest })
+    .from(inbox)
+    .where(eq(inbox.dedupeKey, `idempotency:${key}`))
+    .get();
+}
+
+export function insertQuarantined(db: Db, document: QuarantinedDocument, now: Instant): void {
+  db.insert(quarantine)
+    .values({
+      id: Bun.randomUUIDv7(undefined, now),
+      sha256: createHash('sha256').update(document.body).digest('hex'),
+      firstSeenAt: now,
+      lastSeenAt: now,
+      contentType: document.contentType ?? null,
+      body: Buffer.from(document.body),
+      scope: document.scope,
+      faults: JSON.stringify(document.faults),
+    })
+    .onConflictDoUpdate({
+      target: quarantine.sha256,
+      set: { lastSeenAt: now, pushes: sql`${quarantine.pushes} + 1` },
+    })
+    .run();
+}
+
+/** The order key of messages that concern one patient at OH. */
+export function ohOrderKey(ohPatientId: string): string {
+  return `oh:${ohPatientId}`;
+}
+
+function entryRow(entry: Entry, now: Instant): Row {
+  return {
+    id: Bun.randomUUIDv7(undefined, now),
+    direction: 'oh-to-mhv',
+    orderKey: ohOrderKey(entry.ohPatientId),
+    payload: JSON.stringify(entry),
+    dueAt: now,
+    ohPatientId: entry.ohPatientId,
+    ohMessageId: entry.ohMessageId,
+    acceptedAt: now,
+    // The instant, not the text: 10:00Z and 12:00+02:00 are the same version (RFC 4287 §4.2.15).
+    dedupeKey: `atom:${entry.updatedAt}:${entry.atomId}`,
+  };
+}
+
+function sendRow(send: Send, idempotency: Idempotency | undefined, now: Instant): Row {
+  return {
+    id: Bun.randomUUIDv7(undefined, now),
+    direction: 'mhv-to-oh',
+    orderKey: `icn:${send.icn}`,
+    payload: JSON.stringify(send),
+    dueAt: now,
+    icn: send.icn,
+    mhvMessageId: send.mhvMessageId ?? null,
+    acceptedAt: now,
+    dedupeKey: idempotency ? `idempotency:${idempotency.key}` : null,
+    requestDigest: idempotency?.requestDigest ?? null,
+  };
+}

@@ -1,0 +1,153 @@
+/** Looking at messages: where each one is, and lists of them. */
+import { and, asc, count, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
+import type { Direction } from '../message.ts';
+import { queueTables } from './claim.ts';
+import type { Db } from './open.ts';
+import { attempts, inbox, outbox, type Stage } from './schema.ts';
+import type {
+  AttemptView,
+  Counts,
+  MessageFilter,
+  MessagePage,
+  MessageSummary,
+  MessageView,
+} from './store.ts';
+
+const STAGES: Stage[] = ['inbox', 'outbox'];
+const DIRECTIONS: Direction[] = ['oh-to-mhv', 'mhv-to-oh'];
+
+/** A duplicate is where the message that carries it is. */
+const carrier = sql`${outbox.id} = coalesce(${inbox.duplicateOf}, ${inbox.id})`;
+
+/** The four words of MHV's delivery status, told from the states of both rows. */
+const status = sql<MessageSummary['status']>`CASE
+  WHEN ${inbox.state} = 'pending' THEN 'IN_PROGRESS'
+  WHEN ${inbox.state} = 'dead' THEN iif(${inbox.outcome} = 'rejected', 'INVALID', 'FAILED')
+  WHEN ${outbox.state} = 'pending' THEN 'IN_PROGRESS'
+  WHEN ${outbox.state} = 'dead' THEN iif(${outbox.outcome} = 'rejected', 'INVALID', 'FAILED')
+  ELSE 'SENT' END`;
+
+function select(db: Db) {
+  return db.select({ inbox, outbox, status }).from(inbox).leftJoin(outbox, carrier).$dynamic();
+}
+
+export function find(db: Db, id: string): MessageView | undefined {
+  const row = select(db).where(eq(inbox.id, id)).get();
+  if (!row) return undefined;
+  const made = db
+    .select()
+    .from(attempts)
+    .where(eq(attempts.messageId, id))
+    .orderBy(asc(attempts.stage), asc(attempts.number))
+    .all();
+  return { ...toSummary(row), attempts: made.map(toAttempt) };
+}
+
+export function list(
+  db: Db,
+  filter: MessageFilter,
+  page: { cursor?: number; limit: number },
+): MessagePage {
+  const rows = select(db)
+    .where(and(...conditions(filter), page.cursor ? lt(inbox.seq, page.cursor) : undefined))
+    .orderBy(desc(inbox.seq))
+    .limit(page.limit + 1)
+    .all();
+  const shown = rows.slice(0, page.limit);
+  const last = shown.at(-1);
+  return {
+    messages: shown.map(toSummary),
+    ...(rows.length > page.limit && last ? { next: last.inbox.seq } : {}),
+  };
+}
+
+export function counts(db: Db): Counts[] {
+  return STAGES.flatMap((stage) =>
+    DIRECTIONS.map((direction) => ({
+      lane: { stage, direction },
+      pending: countOf(db, stage, direction, sql`state = 'pending'`),
+      dead: countOf(db, stage, direction, sql`state = 'dead'`),
+    })),
+  );
+}
+
+/** Rows of either stage that are not settled yet. */
+export function countPending(db: Db): number {
+  return counts(db).reduce((sum, { pending }) => sum + pending, 0);
+}
+
+function countOf(db: Db, stage: Stage, direction: Direction, state: SQL): number {
+  const table = queueTables[stage];
+  const row = db
+    .select({ rows: count() })
+    .from(table)
+    .where(and(eq(table.direction, direction), state))
+    .get();
+  return row?.rows ?? 0;
+}
+
+function conditions(filter: MessageFilter): (SQL | undefined)[] {
+  return [
+    filter.status && sql`${status} = ${filter.status}`,
+    filter.direction && eq(inbox.direction, filter.direction),
+    filter.icn && eq(inbox.icn, filter.icn),
+    filter.ohMessageId && eq(inbox.ohMessageId, filter.ohMessageId),
+    filter.mhvMessageId && eq(inbox.mhvMessageId, filter.mhvMessageId),
+    filter.errorCode &&
+      sql`coalesce(${outbox.errorCode}, ${inbox.errorCode}) = ${filter.errorCode}`,
+    filter.since === undefined ? undefined : gte(inbox.acceptedAt, filter.since),
+    filter.until === undefined ? undefined : lt(inbox.acceptedAt, filter.until),
+  ].map((condition) => condition || undefined);
+}
+
+interface FoundRow {
+  inbox: typeof inbox.$inferSelect;
+  outbox: typeof outbox.$inferSelect | null;
+  status: MessageSummary['status'];
+}
+
+function toSummary(row: FoundRow): MessageSummary {
+  const latest = row.outbox ?? row.inbox;
+  const { errorCode, reason, httpStatus } = latest;
+  return {
+    id: row.inbox.id,
+    direction: row.inbox.direction,
+    status: row.status,
+    stage: row.outbox ? 'outbox' : 'inbox',
+    ...present({
+      icn: row.inbox.icn,
+      ohPatientId: row.inbox.ohPatientId ?? row.outbox?.ohPatientId,
+      ohMessageId: row.inbox.ohMessageId,
+      mhvMessageId: row.inbox.mhvMessageId ?? row.outbox?.mhvMessageId,
+      mhvThreadId: row.inbox.mhvThreadId ?? row.outbox?.mhvThreadId,
+      settledAt: row.status === 'IN_PROGRESS' ? null : latest.settledAt,
+      dueAt: latest.state === 'pending' ? latest.dueAt : null,
+    }),
+    acceptedAt: row.inbox.acceptedAt,
+    ...(errorCode && reason
+      ? { error: { code: errorCode, reason, ...present({ httpStatus }) } }
+      : {}),
+  };
+}
+
+function toAttempt(row: typeof attempts.$inferSelect): AttemptView {
+  const { stage, number, startedAt, correlationId, ...rest } = row;
+  const { endedAt, outcome, found, errorCode, reason, httpStatus } = rest;
+  return {
+    stage,
+    number,
+    startedAt,
+    correlationId,
+    ...present({ endedAt, outcome, found, errorCode, reason, httpStatus }),
+  };
+}
+
+type Present<T> = { [K in keyof T]?: NonNullable<T[K]> };
+
+/** The same object without what is null or undefined. */
+function present<T extends object>(fields: T): Present<T> {
+  const entries = Object.entries(fields).filter(
+    ([, value]) => value !== null && value !== undefined,
+  );
+  return Object.fromEntries(entries) as Present<T>;
+}

@@ -1,0 +1,74 @@
+/**
+ * One fsync for many requests. Work that is submitted while others wait shares the next transaction,
+ * and nobody is told of success before that transaction is on disk.
+ */
+import type { Database } from 'better-sqlite3';
+
+/** Synchronous on purpose: an async function would let the transaction commit before its work. */
+type Work<T> = () => T extends PromiseLike<unknown> ? never : T;
+
+/**
+ * Runs `work` in an immediate transaction, shared with whatever else is waiting, and resolves with
+ * its result after the commit. If `work` throws, only its own changes are undone and only its own
+ * promise rejects; if the commit fails, everything in it is undone and every promise rejects.
+ */
+export type Write = <T>(work: Work<T>) => Promise<T>;
+
+interface Waiting {
+  /** Does the work and keeps its result, inside the transaction. */
+  run: () => void;
+  /** Tells the caller, after the commit. */
+  tell: () => void;
+  fail: (error: unknown) => void;
+}
+
+/** Bounds one shared transaction, so that a flood can't hold the write lock for long. */
+const DEFAULT_WORKS_PER_COMMIT = 512;
+
+/** Makes the write function of one connection. */
+export function groupCommit(
+  sqlite: Database,
+  worksPerCommit: number = DEFAULT_WORKS_PER_COMMIT,
+): Write {
+  let waiting: Waiting[] = [];
+
+  const commitBatch = sqlite.transaction((batch: Waiting[]) => {
+    for (const one of batch) one.run();
+  });
+
+  function flush(): void {
+    const batch = waiting.slice(0, worksPerCommit);
+    waiting = waiting.slice(worksPerCommit);
+    if (waiting.length > 0) setImmediate(flush);
+    try {
+      commitBatch.immediate(batch);
+    } catch (error) {
+      for (const one of batch) one.fail(error);
+      return;
+    }
+    for (const one of batch) one.tell();
+  }
+
+  return <T>(work: Work<T>) =>
+    new Promise<T>((resolve, reject) => {
+      // A nested better-sqlite3 transaction is a savepoint.
+      const savepoint = sqlite.transaction(work);
+      let tell: () => void;
+      waiting.push({
+        run() {
+          try {
+            const result = savepoint();
+            tell = () => resolve(result);
+          } catch (error) {
+            // A full disk or an I/O error ends the whole transaction, not just the savepoint: what
+            // ran before is undone too, and what would run next would commit on its own.
+            if (!sqlite.inTransaction) throw error;
+            tell = () => reject(error);
+          }
+        },
+        tell: () => tell(),
+        fail: reject,
+      });
+      if (waiting.length === 1) setImmediate(flush);
+    });
+}

@@ -1,0 +1,60 @@
+/**
+ * Opens the SQLite file: sets what durability depends on, checks that it took, applies migrations.
+ */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
+import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+
+/** An open file, as the other files of this room use it. */
+export interface Connection {
+  sqlite: Database.Database;
+  db: Db;
+}
+
+/** What the statements of this room are built on; those that write run inside a transaction. */
+export type Db = BetterSQLite3Database;
+
+const MIGRATIONS = new URL('../../drizzle', import.meta.url).pathname;
+const BUSY_TIMEOUT_MS = 5000;
+
+/**
+ * Opens `path`, creating folder, file and tables where they are missing. Throws when the file can't
+ * be opened, a pragma did not take, or a migration fails; then nothing is left open.
+ */
+export function open(path: string): Connection {
+  mkdirSync(dirname(path), { recursive: true });
+  const sqlite = new Database(path);
+  try {
+    setPragmas(sqlite);
+    const db = drizzle(sqlite);
+    migrate(db, { migrationsFolder: MIGRATIONS });
+    return { sqlite, db };
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
+}
+
+/**
+ * An acknowledgement promises that the row is on disk. better-sqlite3 is compiled with
+ * `synchronous=NORMAL` in WAL mode, which fsyncs only at checkpoints, so FULL is said here.
+ */
+function setPragmas(sqlite: Database.Database): void {
+  sqlite.pragma('journal_mode = WAL');
+  sqlite.pragma('synchronous = FULL');
+  sqlite.pragma('foreign_keys = ON');
+  sqlite.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  expectPragma(sqlite, 'journal_mode', 'wal');
+  expectPragma(sqlite, 'synchronous', 2);
+  expectPragma(sqlite, 'foreign_keys', 1);
+  expectPragma(sqlite, 'busy_timeout', BUSY_TIMEOUT_MS);
+}
+
+function expectPragma(sqlite: Database.Database, name: string, expected: string | number): void {
+  const actual = sqlite.pragma(name, { simple: true });
+  if (actual !== expected) {
+    throw new Error(`SQLite pragma ${name} is ${String(actual)}, not ${expected}`);
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * The tables. `bun run db:generate` turns a change here into a migration in drizzle/; the views for
+ * the person with `sqlite3` are SQL in drizzle/ itself. All instants are milliseconds since the
+ * Unix epoch, UTC.
+ */
+import { sql } from 'drizzle-orm';
+import {
+  blob,
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/sqlite-core';
+import type { DeliveredIds, Direction, Outcome } from '../message.ts';
+
+/** Where a message is on its way: `inbox` until it is translated, then `outbox`. */
+export type Stage = 'inbox' | 'outbox';
+
+/** The columns that make a table a queue; inbox and outbox have them alike. */
+const queueColumns = () => ({
+  /** Order of acceptance. */
+  seq: integer('seq').primaryKey({ autoIncrement: true }),
+  /** The message's own id (UUIDv7), the same in inbox and outbox. */
+  id: text('id').notNull(),
+  direction: text('direction').$type<Direction>().notNull(),
+  /** `done` and `dead` are final, except that a person may replay a dead row. */
+  state: text('state').$type<'pending' | 'done' | 'dead'>().notNull().default('pending'),
+  /** Rows with the same key are worked on one after the other, in order of `seq`. */
+  orderKey: text('order_key').notNull(),
+  payload: text('payload').notNull(),
+  /** When a pending row may be claimed; while it is in hand, when its lease ends. */
+  dueAt: integer('due_at').notNull(),
+  /** How often the row was claimed; the number of the latest attempt. */
+  attempts: integer('attempts').notNull().default(0),
+  /** How many of those were postponed and don't count against the bound. */
+  postponements: integer('postponements').notNull().default(0),
+  /** Start of the first attempt that may have had an effect nobody has confirmed or denied. */
+  inDoubtSince: integer('in_doubt_since'),
+  /** What came of the latest attempt. */
+  outcome: text('outcome').$type<Outcome['kind'] | 'duplicate'>(),
+  errorCode: text('error_code'),
+  reason: text('reason'),
+  httpStatus: integer('http_status'),
+  icn: text('icn'),
+  ohPatientId: text('oh_patient_id'),
+  ohMessageId: text('oh_message_id'),
+  mhvMessageId: text('mhv_message_id'),
+  mhvThreadId: text('mhv_thread_id'),
+  acceptedAt: integer('accepted_at').notNull(),
+  settledAt: integer('settled_at'),
+});
+
+/** One row for each accepted entry or send; for ever the record that it was accepted. */
+export const inbox = sqliteTable(
+  'inbox',
+  {
+    ...queueColumns(),
+    /** `atom:id` with `atom:updated`, or the caller's Idempotency-Key: the same key is the same row. */
+    dedupeKey: text('dedupe_key'),
+    /** SHA-256 of the request, to tell a repeated key from a reused one. */
+    requestDigest: text('request_digest'),
+    /** The message that carries the same OH message, when this one is its duplicate. */
+    duplicateOf: text('duplicate_of'),
+  },
+  (t) => [
+    uniqueIndex('inbox_id').on(t.id),
+    uniqueIndex('inbox_dedupe_key').on(t.dedupeKey).where(sql`dedupe_key IS NOT NULL`),
+    index('inbox_due').on(t.direction, t.dueAt, t.seq).where(sql`state = 'pending'`),
+    index('inbox_order').on(t.orderKey, t.seq).where(sql`state = 'pending'`),
+    index('inbox_dead').on(t.settledAt).where(sql`state = 'dead'`),
+    index('inbox_icn').on(t.icn).where(sql`icn IS NOT NULL`),
+    index('inbox_oh_message_id').on(t.ohMessageId).where(sql`oh_message_id IS NOT NULL`),
+    index('inbox_mhv_message_id').on(t.mhvMessageId).where(sql`mhv_message_id IS NOT NULL`),
+  ],
+);
+
+/** One row for each translated message on its way to its destination. */
+export const outbox = sqliteTable(
+  'outbox',
+  {
+    ...queueColumns(),
+    id: text('id')
+      .notNull()
+      .references(() => inbox.id),
+  },
+  (t) => [
+    uniqueIndex('outbox_id').on(t.id),
+    // The second look for duplicates: one delivery to MHV for one OH message, whatever announced it.
+    uniqueIndex('outbox_oh_message_id').on(t.ohMessageId).where(sql`direction = 'oh-to-mhv'`),
+    index('outbox_due').on(t.direction, t.dueAt, t.seq).where(sql`state = 'pending'`),
+    index('outbox_order').on(t.orderKey, t.seq).where(sql`state = 'pending'`),
+    index('outbox_dead').on(t.settledAt).where(sql`state = 'dead'`),
+  ],
+);
+
+/** One row for each try, written before any request of it leaves. No `ended_at`: in hand, or cut short. */
+export const attempts = sqliteTable(
+  'attempts',
+  {
+    messageId: text('message_id')
+      .notNull()
+      .references(() => inbox.id),
+    stage: text('stage').$type<Stage>().notNull(),
+    number: integer('number').notNull(),
+    correlationId: text('correlation_id').notNull(),
+    startedAt: integer('started_at').notNull(),
+    endedAt: integer('ended_at'),
+    outcome: text('outcome').$type<Outcome['kind'] | 'duplicate'>(),
+    /** True when the destination was asked and already had the message. */
+    found: integer('found', { mode: 'boolean' }),
+    errorCode: text('error_code'),
+    reason: text('reason'),
+    httpStatus: integer('http_status'),
+  },
+  (t) => [primaryKey({ columns: [t.messageId, t.stage, t.number] })],
+);
+
+/** Pushed documents that could not be taken whole, byte for byte, each kept once. */
+export const quarantine = sqliteTable(
+  'quarantine',
+  {
+    id: text('id').primaryKey(),
+    /** SHA-256 of the body in hex: the same document pushed again only counts up `pushes`. */
+    sha256: text('sha256').notNull(),
+    firstSeenAt: integer('first_seen_at').notNull(),
+    lastSeenAt: integer('last_seen_at').notNull(),
+    pushes: integer('pushes').notNull().default(1),
+    contentType: text('content_type'),
+    body: blob('body').$type<Uint8Array>().notNull(),
+    /** `document`: nothing of it was accepted. `entries`: only the entries named in `faults` were not. */
+    scope: text('scope').$type<'document' | 'entries'>().notNull(),
+    /** JSON array of `{detail, element?, line?, column?}`. */
+    faults: text('faults').notNull(),
+  },
+  (t) => [uniqueIndex('quarantine_sha256').on(t.sha256)],
+);
+
+/** Which OH message is which MHV message. Knows ids, threads nothing. */
+export const links = sqliteTable(
+  'links',
+  {
+    ohMessageId: text('oh_message_id').primaryKey(),
+    /** Absent for a message that was only seen while looking up a reference. */
+    direction: text('direction').$type<Direction>(),
+    mhvMessageId: text('mhv_message_id').$type<DeliveredIds['mhvMessageId']>(),
+    mhvThreadId: text('mhv_thread_id'),
+    /** OH's `referenceId`, which later messages of the conversation list. */
+    ohReferenceId: text('oh_reference_id'),
+    ohPoolId: text('oh_pool_id'),
+    linkedAt: integer('linked_at').notNull(),
+  },
+  (t) => [
+    index('links_mhv_message_id').on(t.mhvMessageId).where(sql`mhv_message_id IS NOT NULL`),
+    index('links_oh_reference_id').on(t.ohReferenceId).where(sql`oh_reference_id IS NOT NULL`),
+  ],
+);
+
+/** One row for each patient whose history was asked for. */
+export const sessions = sqliteTable(
+  'sessions',
+  {
+    icn: text('icn').primaryKey(),
+    /** Of the listing; whether what was listed has been delivered is read from inbox and outbox. */
+    state: text('state').$type<'pending' | 'listed' | 'dead'>().notNull().default('pending'),
+    ohPatientId: text('oh_patient_id'),
+    /** Everything before this instant has been listed and accepted. */
+    listedUntil: integer('listed_until'),
+    /** Messages OH listed so far, duplicates included. */
+    listed: integer('listed').notNull().default(0),
+    /** `inbox.seq` when the listing ended. */
+    lastSeq: integer('last_seq'),
+    requestedAt: integer('requested_at').notNull(),
+    listedAt: integer('listed_at'),
+    dueAt: integer('due_at').notNull(),
+    /** How often the session was claimed; whoever works on it must hold the latest number. */
+    attempts: integer('attempts').notNull().default(0),
+    /** Claims since the listing last moved on. */
+    fruitlessAttempts: integer('fruitless_attempts').notNull().default(0),
+    errorCode: text('error_code'),
+    reason: text('reason'),
+  },
+  (t) => [index('sessions_due').on(t.dueAt).where(sql`state = 'pending'`)],
+);

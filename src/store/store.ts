@@ -1,0 +1,216 @@
+/**
+ * The store as the rest of the exchange sees it. Every verb is asynchronous and is one transaction:
+ * when its promise resolves, what it did is on disk. No caller meets a transaction or a SQL type.
+ */
+import type { DocumentFault } from '../errors.ts';
+import type {
+  Delivered,
+  DeliveredIds,
+  Direction,
+  Entry,
+  Instant,
+  Outcome,
+  Outgoing,
+  Send,
+  Status,
+  Undelivered,
+} from '../message.ts';
+import type { Stage } from './schema.ts';
+
+export type { Stage } from './schema.ts';
+
+/** One of the four queues: a stage of one direction. */
+export interface Lane {
+  stage: Stage;
+  direction: Direction;
+}
+
+/** A pushed document, sorted into what can be worked on and what can't. */
+export interface PushedDocument {
+  entries: Entry[];
+  /** The document itself when some entry of it was rejected; kept in quarantine. */
+  quarantine?: QuarantinedDocument;
+}
+
+export interface QuarantinedDocument {
+  scope: 'document' | 'entries';
+  body: Uint8Array;
+  contentType?: string;
+  faults: DocumentFault[];
+}
+
+/** Scopes an Idempotency-Key, with the digest of the request that first used it. */
+export interface Idempotency {
+  key: string;
+  requestDigest: string;
+}
+
+/** A row in hand: its attempt is on disk and its lease runs. */
+export interface Claimed<P = Entry | Send | Outgoing> {
+  id: string;
+  lane: Lane;
+  orderKey: string;
+  /** Number of this attempt, from 1. Whoever settles must still hold this number. */
+  attempt: number;
+  /** How many attempts, this one included, count against the bound. */
+  spent: number;
+  startedAt: Instant;
+  acceptedAt: Instant;
+  correlationId: string;
+  /** Set when an earlier attempt may have had an effect: ask the destination first. */
+  inDoubtSince?: Instant;
+  payload: P;
+}
+
+/** What becomes of a row in hand. */
+export type Settlement =
+  | { state: 'done'; outcome: Delivered }
+  | { state: 'pending'; outcome: Undelivered; dueAt: Instant }
+  | { state: 'dead'; outcome: Undelivered };
+
+/** Which OH message is which MHV message. */
+export interface Link extends DeliveredIds {
+  ohMessageId: string;
+  direction?: Direction;
+  ohPoolId?: string;
+}
+
+export interface AttemptView {
+  stage: Stage;
+  number: number;
+  startedAt: Instant;
+  endedAt?: Instant;
+  outcome?: Outcome['kind'] | 'duplicate';
+  found?: boolean;
+  errorCode?: string;
+  reason?: string;
+  httpStatus?: number;
+  correlationId: string;
+}
+
+/** A message as `GET /messages` lists it. */
+export interface MessageSummary {
+  id: string;
+  direction: Direction;
+  status: Status;
+  stage: Stage;
+  icn?: string;
+  ohPatientId?: string;
+  ohMessageId?: string;
+  mhvMessageId?: string;
+  mhvThreadId?: string;
+  acceptedAt: Instant;
+  settledAt?: Instant;
+  /** When the next attempt is due, or the lease of the present one ends. */
+  dueAt?: Instant;
+  error?: { code: string; reason: string; httpStatus?: number };
+}
+
+export interface MessageView extends MessageSummary {
+  attempts: AttemptView[];
+}
+
+export interface MessageFilter {
+  status?: Status;
+  direction?: Direction;
+  icn?: string;
+  ohMessageId?: string;
+  mhvMessageId?: string;
+  errorCode?: string;
+  /** Accepted at or after. */
+  since?: Instant;
+  /** Accepted before. */
+  until?: Instant;
+}
+
+/** Newest first; `next` is the cursor of the next page, absent on the last. */
+export interface MessagePage {
+  messages: MessageSummary[];
+  next?: number;
+}
+
+/** A patient's history in hand: the listing is claimed like a row. */
+export interface ClaimedSession {
+  icn: string;
+  attempt: number;
+  /** Attempts, this one included, since the listing last moved on. */
+  spent: number;
+  correlationId: string;
+  ohPatientId?: string;
+  listedUntil?: Instant;
+}
+
+/** One window of a patient's messages, listed and ready to be accepted. */
+export interface SessionProgress {
+  ohPatientId: string;
+  entries: Entry[];
+  /** End of the window. */
+  listedUntil: Instant;
+  /** True for the last window. */
+  finished: boolean;
+}
+
+/** What MHV is told of a patient's first import, in its own words. */
+export interface SessionView {
+  icn: string;
+  status: 'NOT_STARTED' | 'IN_PROGRESS' | 'FINISHED' | 'ERROR';
+  syncComplete: boolean;
+  listed: number;
+  error?: string;
+}
+
+export interface Counts {
+  lane: Lane;
+  pending: number;
+  dead: number;
+}
+
+export interface Store {
+  /**
+   * Takes each entry once: one inbox row for each that is not known yet. Like `acceptSend` it throws
+   * ExchangeError `unavailable` when the backlog is full.
+   */
+  acceptDocument(document: PushedDocument): Promise<{ accepted: number; duplicates: number }>;
+  /** Takes a send; the same Idempotency-Key with another request is an ExchangeError. */
+  acceptSend(send: Send, idempotency?: Idempotency): Promise<{ id: string; repeated: boolean }>;
+  /** Keeps a document that could not be taken at all. */
+  quarantine(document: QuarantinedDocument): Promise<void>;
+
+  /** Leases up to `limit` due rows, at most one of each order key, and writes their attempts. */
+  claim(lane: Lane, limit: number): Promise<Claimed[]>;
+  /**
+   * Ends an inbox row and queues its translation, in one commit. `duplicate`: another row already
+   * carries this OH message. `lost`: the lease ran out and somebody else settled the row.
+   */
+  handOver(claimed: Claimed, outgoing: Outgoing): Promise<'queued' | 'duplicate' | 'lost'>;
+  /** Ends an inbox row whose OH message is already at its destination or on its way there. */
+  settleDuplicate(claimed: Claimed, ids: DeliveredIds): Promise<boolean>;
+  /** Ends the attempt. False: the lease ran out and somebody else settled the row. */
+  settle(claimed: Claimed, settlement: Settlement): Promise<boolean>;
+  /** When the lane next has something to claim, as far as can be known now. */
+  nextDueAt(lane: Lane): Promise<Instant | undefined>;
+  /** Calls back after a commit that made something due in a lane, or a session due. */
+  onDue(listener: (due: Lane | 'sessions') => void): void;
+
+  find(id: string): Promise<MessageView | undefined>;
+  list(filter: MessageFilter, page: { cursor?: number; limit: number }): Promise<MessagePage>;
+  counts(): Promise<Counts[]>;
+
+  linkOf(ohMessageId: string): Promise<Link | undefined>;
+  linksOfReferences(ohReferenceIds: string[]): Promise<Link[]>;
+  /** Adds what is newly known of OH messages; never forgets what was known. */
+  learn(links: Link[]): Promise<void>;
+
+  /** Asks for a patient's history, once; a session that failed starts anew. */
+  requestSession(icn: string): Promise<SessionView>;
+  findSession(icn: string): Promise<SessionView>;
+  claimSessions(limit: number): Promise<ClaimedSession[]>;
+  /** Accepts a window of listed messages and moves the cursor, in one commit. */
+  advanceSession(claimed: ClaimedSession, progress: SessionProgress): Promise<boolean>;
+  failSession(claimed: ClaimedSession, outcome: Undelivered, dueAt?: Instant): Promise<boolean>;
+  nextSessionDueAt(): Promise<Instant | undefined>;
+
+  /** Throws when the file can't be written or the backlog is full. */
+  check(): Promise<void>;
+  close(): void;
+}

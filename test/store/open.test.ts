@@ -1,0 +1,63 @@
+import { expect, test } from 'bun:test';
+import Database from 'better-sqlite3';
+import { groupCommit } from '../../src/store/group-commit.ts';
+import { open } from '../../src/store/open.ts';
+import { setup } from './setup.ts';
+
+test('a fresh path gets folder, file, tables and views', () => {
+  const { query } = setup();
+  const names = query<{ name: string }>(
+    "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name",
+  ).map(({ name }) => name);
+  expect(names).toEqual(
+    expect.arrayContaining(
+      'attempts backlog inbox links outbox quarantine sessions stuck timeline'.split(' '),
+    ),
+  );
+});
+
+test('what durability depends on is set, whatever SQLite was compiled with', () => {
+  const { path } = setup();
+  const { sqlite } = open(path);
+  expect(sqlite.pragma('journal_mode', { simple: true })).toBe('wal');
+  expect(sqlite.pragma('synchronous', { simple: true })).toBe(2);
+  expect(sqlite.pragma('foreign_keys', { simple: true })).toBe(1);
+  sqlite.close();
+});
+
+test('a file that is no database is refused with its error, not overwritten', async () => {
+  const { path } = setup();
+  const other = `${path}.txt`;
+  await Bun.write(other, 'not a database, but somebody wants to keep it '.repeat(100));
+  expect(() => open(other)).toThrow('file is not a database');
+  expect(await Bun.file(other).text()).toStartWith('not a database');
+});
+
+test('works that are submitted together share one commit', async () => {
+  const { path } = setup();
+  const statements: unknown[] = [];
+  const sqlite = new Database(path, { verbose: (sql) => statements.push(sql) });
+  sqlite.exec('CREATE TABLE t (n)');
+  const write = groupCommit(sqlite);
+  const insert = sqlite.prepare('INSERT INTO t VALUES (?)');
+  await Promise.all([1, 2, 3].map((n) => write(() => insert.run(n).changes)));
+  expect(statements.filter((sql) => sql === 'COMMIT')).toHaveLength(1);
+  expect(sqlite.prepare('SELECT count(*) AS n FROM t').get()).toEqual({ n: 3 });
+  sqlite.close();
+});
+
+test('a commit that fails fails everybody in it, and nothing of it stays', async () => {
+  const { path } = setup();
+  const sqlite = new Database(path);
+  sqlite.pragma('foreign_keys = ON');
+  sqlite.exec('CREATE TABLE parent (id PRIMARY KEY)');
+  sqlite.exec('CREATE TABLE child (p REFERENCES parent DEFERRABLE INITIALLY DEFERRED)');
+  const write = groupCommit(sqlite);
+  const results = await Promise.allSettled([
+    write(() => sqlite.prepare('INSERT INTO parent VALUES (1)').run().changes),
+    write(() => sqlite.prepare('INSERT INTO child VALUES (404)').run().changes),
+  ]);
+  expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(sqlite.prepare('SELECT count(*) AS n FROM parent').get()).toEqual({ n: 0 });
+  sqlite.close();
+});

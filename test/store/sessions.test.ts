@@ -1,0 +1,91 @@
+import { expect, test } from 'bun:test';
+import type { ClaimedSession, Store } from '../../src/store/store.ts';
+import { LEASE_MS, lanes, numbered, START, setup, toMhv } from './setup.ts';
+
+const ICN = '1012345678V123456';
+const failure = {
+  kind: 'rejected',
+  code: 'fhir:patient-unknown',
+  reason: 'Nobody has it.',
+} as const;
+
+async function claimSession(store: Store): Promise<ClaimedSession> {
+  const [claimed] = await store.claimSessions(1);
+  if (!claimed) throw new Error('nothing claimed');
+  return claimed;
+}
+
+function progress(entries: number[], finished: boolean) {
+  const until = START - 1000;
+  const listed = entries.map((n) => numbered(n));
+  return { ohPatientId: '7929590', entries: listed, listedUntil: until, finished };
+}
+
+test('a patient nobody asked for has not started', async () => {
+  const { store } = setup();
+  expect(await store.findSession(ICN)).toMatchObject({ status: 'NOT_STARTED', syncComplete: true });
+});
+
+test('a session is finished only when every listed message was delivered', async () => {
+  const { store } = setup();
+  expect(await store.requestSession(ICN)).toMatchObject({ status: 'IN_PROGRESS' });
+  await store.advanceSession(await claimSession(store), progress([1, 2], true));
+  for (const n of [1, 2]) {
+    expect(await store.findSession(ICN)).toMatchObject({ status: 'IN_PROGRESS', listed: 2 });
+    const [row] = await store.claim(lanes.fromOh, 1);
+    if (!row) throw new Error('nothing claimed');
+    await store.handOver(row, toMhv(numbered(n)));
+    const [out] = await store.claim(lanes.toMhv, 1);
+    if (!out) throw new Error('nothing claimed');
+    const ids = { ohMessageId: numbered(n).ohMessageId, mhvMessageId: String(n) };
+    await store.settle(out, { state: 'done', outcome: { kind: 'delivered', ids, found: false } });
+  }
+  expect(await store.findSession(ICN)).toMatchObject({ status: 'FINISHED', syncComplete: true });
+});
+
+test('a message that could not be delivered makes the session an error', async () => {
+  const { store } = setup();
+  await store.requestSession(ICN);
+  await store.advanceSession(await claimSession(store), progress([1], true));
+  const [row] = await store.claim(lanes.fromOh, 1);
+  if (!row) throw new Error('nothing claimed');
+  await store.settle(row, { state: 'dead', outcome: failure });
+  expect(await store.findSession(ICN)).toMatchObject({
+    status: 'ERROR',
+    syncComplete: true,
+    error: "1 of the patient's messages could not be delivered.",
+  });
+});
+
+test('the cursor survives a kill, and a window listed by a lost claim counts for nothing', async () => {
+  const { store, clock, reopen, query } = setup();
+  await store.requestSession(ICN);
+  await store.advanceSession(await claimSession(store), progress([1], false));
+  const killed = await claimSession(store);
+  const after = reopen();
+  clock.now += LEASE_MS;
+  const again = await claimSession(after);
+  expect(again).toMatchObject({ listedUntil: START - 1000, ohPatientId: '7929590' });
+  expect(await after.advanceSession(killed, progress([2], true))).toBe(false);
+  expect(query('SELECT id FROM inbox')).toHaveLength(1);
+});
+
+test('a session that failed for good says why, and starts anew when the patient logs in again', async () => {
+  const { store } = setup();
+  await store.requestSession(ICN);
+  await store.failSession(await claimSession(store), failure);
+  expect(await store.findSession(ICN)).toMatchObject({
+    status: 'ERROR',
+    error: 'fhir:patient-unknown: Nobody has it.',
+  });
+  expect(await store.requestSession(ICN)).toMatchObject({ status: 'IN_PROGRESS' });
+  expect(await claimSession(store)).toMatchObject({ spent: 1 });
+});
+
+test('asking twice loads once', async () => {
+  const { store } = setup();
+  await store.requestSession(ICN);
+  await store.requestSession(ICN);
+  expect(await store.claimSessions(10)).toHaveLength(1);
+  expect(await store.claimSessions(10)).toEqual([]);
+});
