@@ -1,0 +1,135 @@
+/**
+ * One attempt at one row in hand: do the work, turn what came of it into an outcome, settle, and
+ * write the attempt's one log line. Every lane goes through here.
+ */
+import type { Logger } from 'pino';
+import type { DeliveredIds, Instant, Outcome, Outgoing, Undelivered } from '../message.ts';
+import type { Claimed, ClaimedSession, SessionProgress, Store } from '../store/store.ts';
+import { type CallContext, UpstreamError } from '../upstream.ts';
+import { type RetryPolicy, settlementOf } from './backoff.ts';
+
+/** What an inbox row becomes: its translation, a verdict, or nothing new. */
+export type Translation = Outgoing | Undelivered | Duplicate;
+
+/** The OH message is already where it should be, or another row carries it there. */
+export interface Duplicate {
+  kind: 'duplicate';
+  ids: DeliveredIds;
+}
+
+/** Translates one inbox row. Throws UpstreamError for what a look-up refused. */
+export type Translate = (claimed: Claimed, context: CallContext) => Promise<Translation>;
+
+/** Delivers one outbox row. Throws UpstreamError for what the destination refused. */
+export type Deliver = (claimed: Claimed, context: CallContext) => Promise<Outcome>;
+
+/** Lists the next window of a patient's history. Throws UpstreamError. */
+export type ListHistory = (
+  claimed: ClaimedSession,
+  context: CallContext,
+) => Promise<SessionProgress>;
+
+export interface AttemptOptions {
+  store: Store;
+  policy: RetryPolicy;
+  leaseMs: number;
+  now: () => Instant;
+  random: () => number;
+  log: Logger;
+}
+
+/** The work of an attempt must be over while its lease still holds, or it could run twice. */
+const SHARE_OF_LEASE = 0.8;
+
+/** Makes the work of an inbox lane. */
+export function translating(options: AttemptOptions, translate: Translate) {
+  return async (claimed: Claimed): Promise<void> => {
+    const result = await guard(options, claimed, 'retry', (context) => translate(claimed, context));
+    if ('direction' in result) {
+      const handedOver = await options.store.handOver(claimed, result);
+      logAttempt(options, claimed, { outcome: handedOver });
+    } else if (result.kind === 'duplicate') {
+      const held = await options.store.settleDuplicate(claimed, result.ids);
+      logAttempt(options, claimed, { outcome: held ? 'duplicate' : 'lost' });
+    } else {
+      await settle(options, claimed, result);
+    }
+  };
+}
+
+/** Makes the work of an outbox lane. */
+export function delivering(options: AttemptOptions, deliver: Deliver) {
+  return async (claimed: Claimed): Promise<void> => {
+    await settle(
+      options,
+      claimed,
+      await guard(options, claimed, 'in-doubt', (context) => deliver(claimed, context)),
+    );
+  };
+}
+
+/** Makes the work of the lane of sessions: one window a claim. */
+export function listing(options: AttemptOptions, list: ListHistory) {
+  const { store, now, random, policy } = options;
+  return async (claimed: ClaimedSession): Promise<void> => {
+    const result = await guard(options, claimed, 'retry', (context) => list(claimed, context));
+    if (!('kind' in result)) {
+      await store.advanceSession(claimed, result);
+      return;
+    }
+    const { state, ...next } = settlementOf(result, claimed.spent, policy, now(), random());
+    await store.failSession(claimed, result, 'dueAt' in next ? next.dueAt : undefined);
+    const { correlationId } = claimed;
+    const { code, reason } = result;
+    options.log.warn({ event: 'session', state, code, reason, correlationId });
+  };
+}
+
+async function settle(options: AttemptOptions, claimed: Claimed, outcome: Outcome): Promise<void> {
+  const { store, policy, now, random } = options;
+  const settlement = settlementOf(outcome, claimed.spent, policy, now(), random());
+  const held = await store.settle(claimed, settlement);
+  const { kind } = outcome;
+  logAttempt(options, claimed, {
+    outcome: held ? kind : 'lost',
+    state: settlement.state,
+    ...(outcome.kind === 'delivered'
+      ? { found: outcome.found }
+      : { code: outcome.code, reason: outcome.reason, httpStatus: outcome.httpStatus }),
+    ...('dueAt' in settlement ? { dueInMs: settlement.dueAt - now() } : {}),
+  });
+}
+
+/** Runs the work under the attempt's deadline; whatever it throws becomes a verdict. */
+async function guard<T>(
+  options: AttemptOptions,
+  { correlationId }: { correlationId: string },
+  kindOfBug: 'retry' | 'in-doubt',
+  work: (context: CallContext) => Promise<T>,
+): Promise<T | Undelivered> {
+  const signal = AbortSignal.timeout(options.leaseMs * SHARE_OF_LEASE);
+  try {
+    return await work({ signal, correlationId });
+  } catch (error) {
+    if (error instanceof UpstreamError) return error.outcome;
+    const name = error instanceof Error ? error.name : 'unknown';
+    const stack = error instanceof Error ? error.stack?.split('\n').slice(1) : undefined;
+    // Not the message: a bug's message may quote the data it tripped over.
+    options.log.error({ event: 'bug', error: name, stack, correlationId });
+    return { kind: kindOfBug, code: 'internal', reason: `Internal error (${name}).` };
+  }
+}
+
+function logAttempt(options: AttemptOptions, claimed: Claimed, result: Record<string, unknown>) {
+  options.log.info({
+    event: 'attempt',
+    messageId: claimed.id,
+    stage: claimed.lane.stage,
+    direction: claimed.lane.direction,
+    attempt: claimed.attempt,
+    correlationId: claimed.correlationId,
+    waitedMs: claimed.startedAt - claimed.acceptedAt,
+    tookMs: options.now() - claimed.startedAt,
+    ...result,
+  });
+}
