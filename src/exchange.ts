@@ -1,0 +1,170 @@
+/** The exchange put together from its configuration: store, clients, flows, engine, HTTP. */
+import type { Logger } from 'pino';
+import type { Extraction } from './atom/extract.ts';
+import type { Config } from './config.ts';
+import { history } from './flows/history.ts';
+import { mhvToOh } from './flows/mhv-to-oh.ts';
+import { ohToMhv } from './flows/oh-to-mhv.ts';
+import { type AppOptions, createApp } from './http/app.ts';
+import type { Instant } from './message.ts';
+import { createMhvClient } from './mhv/client.ts';
+import { createAuthorizer, type AuthOptions as OhAuthOptions } from './oh/auth.ts';
+import { createOhFhir } from './oh/fhir.ts';
+import { createOhMedia } from './oh/media.ts';
+import { createOhMessaging } from './oh/messaging.ts';
+import { createEngine, type Engine } from './queue/engine.ts';
+import { openStore } from './store/sqlite.ts';
+import type { Store } from './store/store.ts';
+
+/** What a test replaces: time, chance, and where the log goes. */
+export interface Surroundings {
+  now: () => Instant;
+  /** In [0, 1). */
+  random: () => number;
+  log: Logger;
+}
+
+export interface Exchange {
+  /** Where it listens, such as `http://127.0.0.1:3000`. */
+  url: string;
+  store: Store;
+  engine: Engine;
+  /** Takes no more requests, finishes what is in hand, closes the file. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Opens the store and listens; the pollers wait for `engine.start()`. Throws when the file or the
+ * port can't be had.
+ */
+export async function createExchange(config: Config, around: Surroundings): Promise<Exchange> {
+  const { now } = around;
+  const store = openStore({
+    path: config.DATABASE_PATH,
+    leaseMs: config.LEASE_MS,
+    maxAttempts: config.MAX_ATTEMPTS,
+    maxBacklog: config.MAX_BACKLOG,
+    now,
+  });
+  const engine = createEngine({
+    ...around,
+    store,
+    policy: { scheduleMs: config.RETRY_SCHEDULE, maxAttempts: config.MAX_ATTEMPTS },
+    leaseMs: config.LEASE_MS,
+    concurrency: config.CONCURRENCY,
+    ...createFlows(config, store, around),
+  });
+  const app = createApp(appOptions(config, store, around));
+  app.listen({ hostname: config.HOST, port: config.PORT });
+  const { server } = app;
+  if (!server) throw new Error('The HTTP server did not start.');
+  return {
+    url: server.url.origin,
+    store,
+    engine,
+    async stop() {
+      await server.stop();
+      await engine.stop();
+      store.close();
+    },
+  };
+}
+
+function createFlows(config: Config, store: Store, { now }: Surroundings) {
+  const timeoutMs = config.DELIVERY_TIMEOUT_MS;
+  const auth = ohAuth(config);
+  const authorizer = auth && createAuthorizer(auth, { now, randomId: () => Bun.randomUUIDv7() });
+  const upstream = { timeoutMs, now, ...(authorizer ? { authorizer } : {}) };
+  const messaging = createOhMessaging({
+    ...upstream,
+    baseUrl: config.OH_MESSAGING_BASE_URL,
+    authority: config.OH_AUTHORITY,
+  });
+  const fhir = createOhFhir({
+    ...upstream,
+    baseUrl: config.OH_FHIR_BASE_URL,
+    icnSystem: config.OH_ICN_SYSTEM,
+    stationSystem: config.OH_STATION_SYSTEM,
+  });
+  const media = createOhMedia({ ...upstream, baseUrl: config.OH_MEDIA_BASE_URL });
+  const mhv = createMhvClient({
+    timeoutMs,
+    now,
+    baseUrl: config.MHV_BASE_URL,
+    appToken: config.MHV_APP_TOKEN,
+    ...(config.MHV_API_KEY ? { apiKey: config.MHV_API_KEY } : {}),
+  });
+  const defaults = {
+    ...(config.OH_DEFAULT_POOL_ID ? { defaultPoolId: config.OH_DEFAULT_POOL_ID } : {}),
+    ...(config.OH_DEFAULT_STATION_NUMBER
+      ? { defaultStationNumber: config.OH_DEFAULT_STATION_NUMBER }
+      : {}),
+  };
+  return {
+    flows: {
+      'oh-to-mhv': ohToMhv({ store, messaging, fhir, media, mhv, ...defaults }),
+      'mhv-to-oh': mhvToOh({ store, messaging, fhir, media, now }),
+    },
+    listHistory: history({ messaging, fhir, historySince: config.OH_HISTORY_SINCE, now }),
+  };
+}
+
+/** Config has checked that what the method needs is there. */
+function ohAuth(config: Config): OhAuthOptions | undefined {
+  const { OH_AUTH_METHOD: method, OH_AUTH_CLIENT_ID: clientId = '' } = config;
+  const secret = config.OH_AUTH_CLIENT_SECRET ?? '';
+  const oauth2 = {
+    clientId,
+    tokenUrl: config.OH_AUTH_TOKEN_URL ?? '',
+    scope: config.OH_AUTH_SCOPE,
+    timeoutMs: config.DELIVERY_TIMEOUT_MS,
+  };
+  const oauth1 = { method: 'oauth1', consumerKey: clientId, consumerSecret: secret } as const;
+  switch (method) {
+    case 'none':
+      return undefined;
+    case 'oauth2-basic':
+      return { ...oauth2, method: 'client-secret', clientSecret: secret };
+    case 'oauth2-private-key-jwt': {
+      const privateKeyPem = config.OH_AUTH_PRIVATE_KEY ?? '';
+      return {
+        ...oauth2,
+        method: 'private-key-jwt',
+        privateKeyPem,
+        keyId: config.OH_AUTH_KEY_ID ?? '',
+      };
+    }
+    case 'oauth1-plaintext':
+      return { ...oauth1, signatureMethod: 'PLAINTEXT' };
+    case 'oauth1-hmac-sha1':
+      return { ...oauth1, signatureMethod: 'HMAC-SHA1' };
+  }
+}
+
+function appOptions(config: Config, store: Store, { log }: Surroundings): AppOptions {
+  return {
+    store,
+    log,
+    extraction: extractionOf(config),
+    auth: {
+      mode: config.AUTH,
+      apiTokens: config.API_TOKENS,
+      feedTokens: config.FEED_TOKENS,
+      ...(config.FEED_SECRET ? { feedSecret: config.FEED_SECRET } : {}),
+    },
+  };
+}
+
+/** Where the ids sit in a pushed entry, as far as configuration says. */
+export function extractionOf(config: Config): Extraction {
+  const [, namespace, element, attribute] =
+    /^\{(.+)\}(.+)@(.+)$/.exec(config.FEED_PATIENT_ELEMENT ?? '') ?? [];
+  return {
+    messagingBaseUrl: config.OH_MESSAGING_BASE_URL,
+    authority: config.OH_AUTHORITY,
+    ...(config.FEED_MESSAGE_ID_PREFIX ? { idPrefix: config.FEED_MESSAGE_ID_PREFIX } : {}),
+    ...(namespace && element && attribute
+      ? { patientElement: { namespace, element, attribute } }
+      : {}),
+  };
+}

@@ -1,0 +1,55 @@
+/**
+ * Flow 3: when a patient first logs in, their OH messages are listed window by window, oldest first,
+ * into the inbox, as if the feed had pushed them. From there on they are flow 1.
+ */
+import type { Entry, Instant } from '../message.ts';
+import type { OhFhir } from '../oh/fhir.ts';
+import type { OhListedMessage, OhMessaging } from '../oh/messaging.ts';
+import type { ListHistory } from '../queue/attempt.ts';
+
+export interface HistoryOptions {
+  messaging: OhMessaging;
+  fhir: OhFhir;
+  /** Nothing older is asked for. */
+  historySince: Instant;
+  now: () => Instant;
+}
+
+/** OH lists 90 days at a time; one window is one claim, so that a kill costs one window. */
+const WINDOW_MS = 90 * 24 * 60 * 60 * 1000;
+
+const BOXES: Entry['box'][] = ['inbox', 'outbox'];
+
+/** Makes the listing of one window. */
+export function history({ messaging, fhir, historySince, now }: HistoryOptions): ListHistory {
+  return async (session, context) => {
+    const patientId =
+      session.ohPatientId ?? (await fhir.patientByIcn(session.icn, context)).patientId;
+    const since = session.listedUntil ?? historySince;
+    const today = now();
+    const until = Math.min(since + WINDOW_MS, today);
+    const boxes = await Promise.all(
+      BOXES.map(async (box) => {
+        const listed = await messaging.listMessages({ patientId, box, since, until }, context);
+        return listed.map((message) => ({ message, box }));
+      }),
+    );
+    const entries = boxes
+      .flat()
+      .toSorted((a, b) => a.message.createdAt - b.message.createdAt)
+      .map(({ message, box }) => entryOf(message, box, patientId));
+    return { ohPatientId: patientId, entries, listedUntil: until, finished: until >= today };
+  };
+}
+
+/** OH never says how a listed message would look in the feed, so the entry gets an id of ours. */
+function entryOf(message: OhListedMessage, box: Entry['box'], ohPatientId: string): Entry {
+  return {
+    source: 'history',
+    atomId: `urn:sm-exchange:history:${box}:${message.id}`,
+    updatedAt: message.createdAt,
+    ohPatientId,
+    ohMessageId: message.id,
+    box,
+  };
+}

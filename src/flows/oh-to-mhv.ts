@@ -1,0 +1,172 @@
+/**
+ * Flow 1: a message announced by the feed (or listed as history) reaches MHV.
+ * Entry -> the message and its facts from Oracle Health -> MHV's shape -> MHV.
+ */
+import type { DeliveredIds, Entry, OhMessage, OhParty, Outcome, ToMhv } from '../message.ts';
+import type { MhvClient } from '../mhv/client.ts';
+import type { OhFhir } from '../oh/fhir.ts';
+import type { OhMedia } from '../oh/media.ts';
+import type { OhMessaging } from '../oh/messaging.ts';
+import type { Duplicate, Translation } from '../queue/attempt.ts';
+import type { Flow } from '../queue/engine.ts';
+import type { Claimed, Link, Store } from '../store/store.ts';
+import { type MhvFacts, toMhv } from '../translate/to-mhv.ts';
+import { type CallContext, UpstreamError } from '../upstream.ts';
+import { conversationOf } from './conversation.ts';
+
+export interface OhToMhvOptions {
+  store: Store;
+  messaging: OhMessaging;
+  fhir: OhFhir;
+  media: OhMedia;
+  mhv: MhvClient;
+  /** Stands in for a message that names no pool anywhere, such as an out-of-office reply. */
+  defaultPoolId?: string;
+  /** Stands in where FHIR names no station. */
+  defaultStationNumber?: string;
+}
+
+/** Makes the two stages of the flow. */
+export function ohToMhv(options: OhToMhvOptions): Flow {
+  return {
+    translate: (claimed, context) => translate(options, claimed.payload as Entry, context),
+    deliver: (claimed, context) => deliver(options, claimed, context),
+  };
+}
+
+async function translate(
+  options: OhToMhvOptions,
+  entry: Entry,
+  context: CallContext,
+): Promise<Translation> {
+  const known = await options.store.linkOf(entry.ohMessageId);
+  if (known && isCarried(known)) return duplicate(known);
+  return toMhv(await gather(options, entry, context));
+}
+
+async function deliver(
+  options: OhToMhvOptions,
+  claimed: Claimed,
+  context: CallContext,
+): Promise<Outcome> {
+  const message = claimed.payload as ToMhv;
+  // Asked before every insert, not only in doubt: MHV may have the message from somewhere else.
+  const found = await options.mhv.findByOhMessageId(message.ohMessageId, context);
+  if (found) return delivered({ ohMessageId: message.ohMessageId, ...found }, true);
+  const attachments = await carryAttachments(options, message, context);
+  const inserted = await options.mhv.insert(message, attachments, context);
+  return delivered({ ohMessageId: message.ohMessageId, ...inserted }, false);
+}
+
+/** MHV has it, or it is a message that the exchange itself once sent to OH. */
+function isCarried(link: Link): boolean {
+  return link.mhvMessageId !== undefined || link.direction === 'mhv-to-oh';
+}
+
+function duplicate({ ohMessageId, mhvMessageId, mhvThreadId }: Link): Duplicate {
+  return {
+    kind: 'duplicate',
+    ids: {
+      ohMessageId,
+      ...(mhvMessageId ? { mhvMessageId } : {}),
+      ...(mhvThreadId ? { mhvThreadId } : {}),
+    },
+  };
+}
+
+function delivered(ids: DeliveredIds, found: boolean): Outcome {
+  return { kind: 'delivered', ids, found };
+}
+
+/** Fetches everything that the entry only refers to. */
+async function gather(
+  options: OhToMhvOptions,
+  entry: Entry,
+  context: CallContext,
+): Promise<MhvFacts> {
+  const { store, messaging, fhir } = options;
+  const { box, ohPatientId, ohMessageId } = entry;
+  const message = await messaging.getMessage(
+    { patientId: ohPatientId, box, messageId: ohMessageId },
+    context,
+  );
+  const icn = await fhir.icnOfPatient(message.patientId, context);
+  const conversation = await conversationOf(options, message, entry, context);
+  const poolId = poolOf(message) ?? conversation.poolId ?? options.defaultPoolId;
+  const stationNumber =
+    (await fhir.stationNumber(placeOf(message), context)) ?? options.defaultStationNumber;
+  const senderName = await senderNameOf(options, message.sender, context);
+  const pool = await groupOf(options, poolId, message.sender, senderName, context);
+  const { referenceId } = message;
+  await store.learn([
+    {
+      ohMessageId,
+      ...(referenceId ? { ohReferenceId: referenceId } : {}),
+      ...(poolId ? { ohPoolId: poolId } : {}),
+    },
+  ]);
+  return {
+    message: { ...message, id: ohMessageId },
+    box,
+    icn,
+    ...(senderName ? { senderName } : {}),
+    ...(pool ? { pool } : {}),
+    ...(stationNumber ? { stationNumber } : {}),
+    ...(conversation.parentId ? { inReplyToOhMessageId: conversation.parentId } : {}),
+    ...(conversation.rootId ? { conversationRootOhMessageId: conversation.rootId } : {}),
+  };
+}
+
+function placeOf({ encounterId, patientId }: OhMessage) {
+  return { patientId, ...(encounterId ? { encounterId } : {}) };
+}
+
+function poolOf({ sender, receivers }: OhMessage): string | undefined {
+  return [sender, ...receivers].find((party) => party?.type === 'POOL')?.id;
+}
+
+/**
+ * The triage group a message is filed under. ASSUMPTION: a clinician who writes under their own name,
+ * in no conversation with a pool, is a group of their own; the message would reach nobody otherwise.
+ */
+async function groupOf(
+  { messaging }: OhToMhvOptions,
+  poolId: string | undefined,
+  sender: OhParty | undefined,
+  senderName: string | undefined,
+  context: CallContext,
+): Promise<MhvFacts['pool'] | undefined> {
+  if (poolId !== undefined) return (await messaging.getPools([poolId], context))[0];
+  const isClinician = sender?.type === 'PERSONNEL' && senderName !== undefined;
+  return isClinician ? { id: sender.id, name: senderName } : undefined;
+}
+
+async function senderNameOf(
+  { messaging, fhir }: OhToMhvOptions,
+  sender: OhParty | undefined,
+  context: CallContext,
+): Promise<string | undefined> {
+  if (sender?.type === 'PERSONNEL') return ifKnown(fhir.practitionerName(sender.id, context));
+  if (sender?.type === 'POOL') return (await messaging.getPools([sender.id], context))[0]?.name;
+  return undefined;
+}
+
+/** A name is worth asking for, but a message does not stay behind for want of one. */
+async function ifKnown(name: Promise<string | undefined>): Promise<string | undefined> {
+  try {
+    return await name;
+  } catch (error) {
+    if (error instanceof UpstreamError && error.outcome.kind === 'rejected') return undefined;
+    throw error;
+  }
+}
+
+async function carryAttachments({ media }: OhToMhvOptions, message: ToMhv, context: CallContext) {
+  const attachments = [];
+  for (const reference of message.attachments) {
+    const { bytes, mimeType } = await media.download(reference, context);
+    const contentBase64 = Buffer.from(bytes).toString('base64');
+    attachments.push({ name: reference.name, mimeType, size: bytes.byteLength, contentBase64 });
+  }
+  return attachments;
+}

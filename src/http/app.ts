@@ -1,0 +1,51 @@
+/** The exchange's HTTP interface, put together. */
+import { openapi } from '@elysiajs/openapi';
+import { Elysia } from 'elysia';
+import type { Logger } from 'pino';
+import type { Extraction } from '../atom/extract.ts';
+import type { Store } from '../store/store.ts';
+import type { AuthOptions } from './auth.ts';
+import { feed } from './feed.ts';
+import { health } from './health.ts';
+import { messages } from './messages.ts';
+import { problems } from './problem.ts';
+import { sessions } from './sessions.ts';
+
+export interface AppOptions {
+  store: Store;
+  auth: AuthOptions;
+  extraction: Extraction;
+  log: Logger;
+}
+
+/** Largest pushed document, before and after gunzip. */
+const FEED_MAX_BYTES = 5 * 1024 * 1024;
+/** Largest request at all: a message with 25 MiB of files in base64, and its text. */
+const REQUEST_MAX_BYTES = 36 * 1024 * 1024;
+
+/** All routes. The error handler comes first: Elysia applies it only to what follows. */
+export function createApp(options: AppOptions) {
+  return new Elysia({
+    // Elysia would drop fields it does not know; a caller who misspells one should hear of it.
+    normalize: false,
+    serve: { maxRequestBodySize: REQUEST_MAX_BYTES, idleTimeout: 60 },
+  })
+    .use(problems(options.log))
+    .use(
+      openapi({
+        path: '/openapi',
+        documentation: {
+          info: {
+            title: 'SM Exchange',
+            version: '0.1.0',
+            description:
+              'Carries secure messages both ways between My HealtheVet and Oracle Health.',
+          },
+        },
+      }),
+    )
+    .use(health(options))
+    .use(feed({ ...options, maxBytes: FEED_MAX_BYTES }))
+    .use(messages(options))
+    .use(sessions(options));
+}

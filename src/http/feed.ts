@@ -1,0 +1,133 @@
+/** The webhook that OH pushes Atom documents to. */
+import { Elysia, t } from 'elysia';
+import type { Extraction } from '../atom/extract.ts';
+import { gunzipBounded } from '../atom/gunzip.ts';
+import { readPush } from '../atom/push.ts';
+import { type DocumentFault, ExchangeError, faultOf } from '../errors.ts';
+import type { QuarantinedDocument, Store } from '../store/store.ts';
+import { type AuthOptions, checkFeed } from './auth.ts';
+
+export interface FeedOptions {
+  store: Store;
+  auth: AuthOptions;
+  extraction: Extraction;
+  maxBytes: number;
+}
+
+/** Media types of Atom, and those under which XML is pushed when nobody set one. */
+const MEDIA_TYPES = new Set(['application/atom+xml', 'application/xml', 'text/xml']);
+
+const accepted = t.Object({
+  accepted: t.Integer({ description: 'Entries that are now on disk' }),
+  duplicates: t.Integer({ description: 'Entries that were on disk already' }),
+  rejected: t.Integer({ description: 'Entries that went to quarantine' }),
+});
+
+/** `POST /oh/feed` and its verification `GET`. */
+export function feed(options: FeedOptions) {
+  return new Elysia({ name: 'feed' })
+    .post(
+      '/oh/feed',
+      async ({ request, set }) => {
+        const result = await push(options, request);
+        set.status = 202;
+        return result;
+      },
+      {
+        parse: 'none',
+        response: { 202: accepted },
+        detail: {
+          summary: 'Take a pushed Atom feed or entry',
+          description:
+            'application/atom+xml, gzip allowed. 202 after the commit. A malformed document is answered 400 and kept in quarantine.',
+          tags: ['Oracle Health'],
+        },
+      },
+    )
+    .get('/oh/feed', ({ query }) => new Response(query['hub.challenge']), {
+      query: t.Object({
+        'hub.mode': t.Union([t.Literal('subscribe'), t.Literal('unsubscribe')]),
+        'hub.topic': t.String(),
+        'hub.challenge': t.String({ maxLength: 1024 }),
+        'hub.lease_seconds': t.Optional(t.String()),
+      }),
+      detail: {
+        summary: 'Verify the subscription (WebSub §5.3)',
+        description: 'Echoes hub.challenge.',
+        tags: ['Oracle Health'],
+      },
+    });
+}
+
+/** Everything that can be refused is refused before anything is stored. */
+async function push(options: FeedOptions, request: Request) {
+  const { store, auth, maxBytes } = options;
+  checkLength(request, maxBytes);
+  const raw = new Uint8Array(await request.arrayBuffer());
+  checkFeed(auth, request.headers, raw);
+  const contentType = checkMediaType(request.headers.get('content-type'));
+  const body = await decoded(raw, request.headers.get('content-encoding'), maxBytes);
+  const { entries, faults } = await readOrQuarantine(options, body, contentType);
+  const quarantine = quarantined('entries', body, contentType, faults);
+  const result = await store.acceptDocument({
+    entries,
+    ...(faults.length > 0 ? { quarantine } : {}),
+  });
+  return { ...result, rejected: faults.length };
+}
+
+function checkLength(request: Request, maxBytes: number): void {
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
+}
+
+function checkMediaType(contentType: string | null): string | undefined {
+  const mediaType = contentType?.split(';', 1)[0]?.trim().toLowerCase();
+  if (mediaType && !MEDIA_TYPES.has(mediaType)) {
+    const detail = 'Expected application/atom+xml (or application/xml, text/xml).';
+    throw new ExchangeError('unsupported-media-type', detail);
+  }
+  return contentType ?? undefined;
+}
+
+async function decoded(
+  raw: Uint8Array,
+  encoding: string | null,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  const coding = encoding?.trim().toLowerCase() ?? 'identity';
+  if (coding === 'gzip' || coding === 'x-gzip') return gunzipBounded(raw, maxBytes);
+  if (coding !== 'identity' && coding !== '') {
+    const detail = 'Content-Encoding must be gzip or absent.';
+    throw new ExchangeError('unsupported-media-type', detail);
+  }
+  if (raw.byteLength > maxBytes) throw tooLarge(maxBytes);
+  return raw;
+}
+
+/** A document that can't be read is kept before it is refused. */
+async function readOrQuarantine(
+  { store, extraction, maxBytes }: FeedOptions,
+  body: Uint8Array,
+  contentType: string | undefined,
+) {
+  try {
+    return readPush(body, { extraction, contentType, limits: { maxBytes } });
+  } catch (error) {
+    if (!(error instanceof ExchangeError)) throw error;
+    await store.quarantine(quarantined('document', body, contentType, [faultOf(error)]));
+    throw error;
+  }
+}
+
+function quarantined(
+  scope: QuarantinedDocument['scope'],
+  body: Uint8Array,
+  contentType: string | undefined,
+  faults: DocumentFault[],
+): QuarantinedDocument {
+  return { scope, body, faults, ...(contentType ? { contentType } : {}) };
+}
+
+function tooLarge(maxBytes: number): ExchangeError {
+  return new ExchangeError('too-large', `A pushed document may have ${maxBytes} bytes.`);
+}

@@ -1,0 +1,164 @@
+/** The shapes of the messages API, checked on the way in and published in OpenAPI. */
+import type { Static } from '@sinclair/typebox';
+import { t } from 'elysia';
+import { icn, oneOf } from './schemas.ts';
+
+/** MHV writes ids as JSON integers, people as text; inside the exchange they are text. */
+const digits = (what: string) =>
+  t.Union(
+    [
+      t.String({ pattern: '^[0-9]{1,19}$' }),
+      t.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+    ],
+    { error: `must be ${what}: up to 19 digits` },
+  );
+
+const ohMessageId = t.String({
+  minLength: 1,
+  maxLength: 255,
+  error: 'must be an OH message id of 1 to 255 characters',
+  examples: ['3000000005:-6:0:0'],
+});
+
+const attachment = t.Object(
+  {
+    name: t.String({
+      minLength: 1,
+      maxLength: 255,
+      error: 'must be a file name of 1 to 255 characters',
+    }),
+    mimeType: t.String({
+      pattern: '^[\\w.+-]+/[\\w.+-]+$',
+      error: 'must be a media type such as application/pdf',
+    }),
+    contentBase64: t.String({ minLength: 4, error: 'must be the bytes of the file in base64' }),
+  },
+  {
+    additionalProperties: false,
+    error: 'must have name, mimeType and contentBase64 and nothing else',
+  },
+);
+
+export const sendBody = t.Object(
+  {
+    icn,
+    subject: t.String({
+      pattern: '\\S',
+      maxLength: 255,
+      error: 'must be 1 to 255 characters, not all blank',
+    }),
+    body: t.String({
+      minLength: 1,
+      maxLength: 100_000,
+      error: 'must be plain text of 1 to 100000 characters',
+    }),
+    receivingPoolId: digits('the id of an OH pool'),
+    category: t.Optional(
+      t.String({ minLength: 1, maxLength: 64, error: 'must be 1 to 64 characters' }),
+    ),
+    inReplyToOhMessageId: t.Optional(ohMessageId),
+    mhvMessageId: t.Optional(digits('an MHV message id')),
+    attachments: t.Optional(
+      t.Array(attachment, { maxItems: 10, error: 'must be a list of up to 10 files' }),
+    ),
+  },
+  { additionalProperties: false, description: 'A message from a patient to an OH pool' },
+);
+
+export type SendBody = Static<typeof sendBody>;
+
+export const sendAnswer = t.Object({
+  id: t.String({ description: 'Id of the message in the exchange', format: 'uuid' }),
+  status: t.Literal('IN_PROGRESS'),
+});
+
+const status = oneOf(['IN_PROGRESS', 'SENT', 'FAILED', 'INVALID'], {
+  description:
+    'IN_PROGRESS; SENT: delivered; FAILED: attempts are spent; INVALID: refused for good',
+});
+const direction = oneOf(['oh-to-mhv', 'mhv-to-oh']);
+const instant = t.String({ format: 'date-time', examples: ['2025-10-08T14:15:47.250Z'] });
+
+const problem = t.Object({
+  code: t.String({ examples: ['oh:404'] }),
+  reason: t.String(),
+  httpStatus: t.Optional(t.Integer()),
+});
+
+const summary = {
+  id: t.String({ format: 'uuid' }),
+  direction,
+  status,
+  stage: oneOf(['inbox', 'outbox'], {
+    description: 'inbox until the message is translated, then outbox',
+  }),
+  icn: t.Optional(t.String()),
+  ohPatientId: t.Optional(t.String()),
+  ohMessageId: t.Optional(t.String()),
+  mhvMessageId: t.Optional(t.String()),
+  mhvThreadId: t.Optional(t.String()),
+  acceptedAt: instant,
+  settledAt: t.Optional(instant),
+  dueAt: t.Optional(instant),
+  error: t.Optional(problem),
+};
+
+const messageSummary = t.Object(summary);
+
+export const messageView = t.Object({
+  ...summary,
+  attempts: t.Array(
+    t.Object({
+      stage: oneOf(['inbox', 'outbox']),
+      number: t.Integer(),
+      startedAt: instant,
+      endedAt: t.Optional(instant),
+      outcome: t.Optional(t.String()),
+      found: t.Optional(t.Boolean({ description: 'The destination was asked and had it already' })),
+      errorCode: t.Optional(t.String()),
+      reason: t.Optional(t.String()),
+      httpStatus: t.Optional(t.Integer()),
+      correlationId: t.String(),
+    }),
+  ),
+});
+
+export const messageList = t.Object({
+  messages: t.Array(messageSummary),
+  next: t.Optional(t.String({ description: 'cursor of the next page; absent on the last' })),
+});
+
+const dateTime = t.String({
+  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?(Z|[+-]\\d{2}:\\d{2})$',
+  error: 'must be an RFC 3339 instant with an offset',
+});
+
+export const messageQuery = t.Object(
+  {
+    status: t.Optional(status),
+    direction: t.Optional(direction),
+    icn: t.Optional(icn),
+    ohMessageId: t.Optional(ohMessageId),
+    mhvMessageId: t.Optional(
+      t.String({ pattern: '^[0-9]{1,19}$', error: 'must be up to 19 digits' }),
+    ),
+    errorCode: t.Optional(t.String({ maxLength: 64 })),
+    since: t.Optional(dateTime),
+    until: t.Optional(dateTime),
+    cursor: t.Optional(
+      t.String({ pattern: '^[0-9]{1,15}$', error: 'must be a cursor this API gave' }),
+    ),
+    // As text: Elysia reports a number out of range without saying which parameter it was.
+    limit: t.Optional(
+      t.String({
+        pattern: '^(200|1[0-9]{2}|[1-9][0-9]?)$',
+        error: 'must be a whole number from 1 to 200; 50 unless told',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export type MessageQuery = Static<typeof messageQuery>;
+export type MessageSummaryBody = Static<typeof messageSummary>;
+export type MessageViewBody = Static<typeof messageView>;

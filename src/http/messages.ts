@@ -1,0 +1,148 @@
+/** The API by which MHV, or a person with cURL, sends to OH and sees where any message is. */
+import { createHash } from 'node:crypto';
+import { Elysia } from 'elysia';
+import { ExchangeError } from '../errors.ts';
+import type { Instant, Send } from '../message.ts';
+import type {
+  Idempotency,
+  MessageFilter,
+  MessageSummary,
+  MessageView,
+  Store,
+} from '../store/store.ts';
+import { type AuthOptions, checkApiCaller } from './auth.ts';
+import {
+  type MessageQuery,
+  type MessageSummaryBody,
+  type MessageViewBody,
+  messageList,
+  messageQuery,
+  messageView,
+  type SendBody,
+  sendAnswer,
+  sendBody,
+} from './message-schemas.ts';
+
+export interface MessagesOptions {
+  store: Store;
+  auth: AuthOptions;
+}
+
+const DEFAULT_PAGE = 50;
+const MAX_KEY_LENGTH = 255;
+
+/** `POST /messages`, `GET /messages`, `GET /messages/{id}`. */
+export function messages({ store, auth }: MessagesOptions) {
+  return new Elysia({ name: 'messages' })
+    .onBeforeHandle(({ request }) => checkApiCaller(auth, request.headers))
+    .post(
+      '/messages',
+      async ({ body, request, set }) => {
+        const send = toSend(body);
+        const { id } = await store.acceptSend(send, idempotencyOf(request.headers, send));
+        set.status = 202;
+        set.headers['location'] = `/messages/${id}`;
+        return { id, status: 'IN_PROGRESS' as const };
+      },
+      {
+        parse: 'json',
+        body: sendBody,
+        response: { 202: sendAnswer },
+        detail: {
+          summary: 'Send a message to Oracle Health',
+          description:
+            '202 after the commit. With an Idempotency-Key the same request gets the same answer and is sent once; another request under the same key is 422.',
+          tags: ['Messages'],
+        },
+      },
+    )
+    .get(
+      '/messages/:id',
+      async ({ params }) => {
+        const found = await store.find(params.id);
+        if (!found) throw new ExchangeError('not-found', 'No message has this id.');
+        return viewBody(found);
+      },
+      {
+        response: { 200: messageView },
+        detail: { summary: 'Where a message is, with every attempt', tags: ['Messages'] },
+      },
+    )
+    .get(
+      '/messages',
+      async ({ query }) => {
+        const cursor = query.cursor === undefined ? {} : { cursor: Number(query.cursor) };
+        const page = { ...cursor, limit: Number(query.limit ?? DEFAULT_PAGE) };
+        const { messages: found, next } = await store.list(toFilter(query), page);
+        return {
+          messages: found.map(summaryBody),
+          ...(next === undefined ? {} : { next: String(next) }),
+        };
+      },
+      {
+        query: messageQuery,
+        response: { 200: messageList },
+        detail: { summary: 'Find messages, newest first', tags: ['Messages'] },
+      },
+    );
+}
+
+function toSend(body: SendBody): Send {
+  const { receivingPoolId, mhvMessageId, category, inReplyToOhMessageId, attachments } = body;
+  return {
+    icn: body.icn,
+    subject: body.subject,
+    body: body.body,
+    receivingPoolId: String(receivingPoolId),
+    ...(category === undefined ? {} : { category }),
+    ...(inReplyToOhMessageId === undefined ? {} : { inReplyToOhMessageId }),
+    ...(mhvMessageId === undefined ? {} : { mhvMessageId: String(mhvMessageId) }),
+    ...(attachments === undefined || attachments.length === 0 ? {} : { attachments }),
+  };
+}
+
+/** The digest is of the parsed request: white space and order of fields make no difference. */
+function idempotencyOf(headers: Headers, send: Send): Idempotency | undefined {
+  const key = headers.get('idempotency-key');
+  if (key === null) return undefined;
+  if (key === '' || key.length > MAX_KEY_LENGTH) {
+    const detail = `Idempotency-Key must have 1 to ${MAX_KEY_LENGTH} characters.`;
+    throw new ExchangeError('invalid', detail);
+  }
+  const requestDigest = createHash('sha256').update(JSON.stringify(send)).digest('hex');
+  return { key, requestDigest };
+}
+
+function toFilter(query: MessageQuery): MessageFilter {
+  const { cursor: _cursor, limit: _limit, since, until, ...same } = query;
+  return {
+    ...same,
+    ...(since === undefined ? {} : { since: Date.parse(since) }),
+    ...(until === undefined ? {} : { until: Date.parse(until) }),
+  };
+}
+
+function summaryBody(message: MessageSummary): MessageSummaryBody {
+  const { acceptedAt, settledAt, dueAt, ...same } = message;
+  return {
+    ...same,
+    acceptedAt: rfc3339(acceptedAt),
+    ...(settledAt === undefined ? {} : { settledAt: rfc3339(settledAt) }),
+    ...(dueAt === undefined ? {} : { dueAt: rfc3339(dueAt) }),
+  };
+}
+
+function viewBody({ attempts, ...summary }: MessageView): MessageViewBody {
+  return {
+    ...summaryBody(summary),
+    attempts: attempts.map(({ startedAt, endedAt, ...same }) => ({
+      ...same,
+      startedAt: rfc3339(startedAt),
+      ...(endedAt === undefined ? {} : { endedAt: rfc3339(endedAt) }),
+    })),
+  };
+}
+
+function rfc3339(at: Instant): string {
+  return new Date(at).toISOString();
+}

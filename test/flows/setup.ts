@@ -1,0 +1,133 @@
+/** A whole exchange over real HTTP against the mocks, with a clock and chance that the test sets. */
+import { afterEach } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { parseConfig } from '../../src/config.ts';
+import { createExchange, type Exchange } from '../../src/exchange.ts';
+import { type Mocks, startMocks } from '../../src/mocks/mocks.ts';
+import type { MessageView } from '../../src/store/store.ts';
+
+const START = Date.UTC(2025, 9, 8, 14, 0, 0);
+export const POOL = '2000001';
+export const CLOSED_POOL = '2000003';
+
+export interface City {
+  exchange: Exchange;
+  mocks: Mocks;
+  clock: { now: number };
+  /** Lines of the exchange's log. */
+  log: string[];
+  /** The n-th ordinary patient. */
+  patient: (n: number) => { icn: string; ohPatientId: string };
+  /** A clinician writes in OH, and the feed pushes it before this returns. */
+  clinicianWrites: (letter: Record<string, unknown>) => Promise<string>;
+  /** POST /messages; returns the exchange's id. */
+  send: (message: Record<string, unknown>) => Promise<string>;
+  view: (id: string) => Promise<MessageView>;
+  /** The one message of the exchange that carries this OH message. */
+  viewOf: (ohMessageId: string) => Promise<MessageView>;
+  atMhv: () => Promise<Record<string, unknown>[]>;
+  atOh: () => Promise<Record<string, unknown>[]>;
+  fault: (mock: keyof Mocks['origins'], fault: Record<string, unknown>) => Promise<void>;
+  /** Moves the clock and works on everything that is due then. */
+  pass: (ms: number) => Promise<void>;
+  /** Stops the exchange and starts another on the same file. */
+  restart: () => Promise<void>;
+}
+
+const cleanups: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+export async function setup(env: Record<string, string> = {}): Promise<City> {
+  const clock = { now: START };
+  const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-flow-'));
+  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  const mocks = await startMocks({ now: () => clock.now });
+  cleanups.push(() => mocks.stop());
+  const log: string[] = [];
+  const config = parseConfig({
+    ...mocks.env,
+    AUTH: 'none',
+    PORT: '0',
+    DATABASE_PATH: join(folder, 'exchange.db'),
+    DELIVERY_TIMEOUT_MS: '2000',
+    LEASE_MS: '10000',
+    ...env,
+  });
+  const start = () =>
+    createExchange(config, {
+      now: () => clock.now,
+      random: () => 0.5,
+      log: pino({}, { write: (line: string) => void log.push(line) }),
+    });
+  const city = {
+    exchange: await start(),
+    mocks,
+    clock,
+    log,
+  };
+  cleanups.push(() => city.exchange.stop());
+
+  async function post(url: string, body: unknown): Promise<Record<string, unknown>> {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    const answer = await response.text();
+    if (!response.ok) throw new Error(`${url} answered ${response.status} ${answer}`);
+    return answer === '' ? {} : (JSON.parse(answer) as Record<string, unknown>);
+  }
+
+  async function get(url: string): Promise<Record<string, unknown>[]> {
+    return (await (await fetch(url)).json()) as Record<string, unknown>[];
+  }
+
+  const patients = await get(`${mocks.origins.fhir}/_mock/patients`);
+  return Object.assign(city, {
+    patient(n: number) {
+      const found = patients[n - 1];
+      return { icn: String(found?.['icn']), ohPatientId: String(found?.['ohPatientId']) };
+    },
+    async clinicianWrites(letter: Record<string, unknown>) {
+      const inbox = `${mocks.origins.messaging}/_mock/inbox`;
+      const written = await post(inbox, { poolSenderId: POOL, ...letter, announce: false });
+      const ohMessageId = String(written['ohMessageId']);
+      const url = `${city.exchange.url}/oh/feed`;
+      await post(`${mocks.origins.feed}/_mock/push`, { url, entries: [ohMessageId] });
+      return ohMessageId;
+    },
+    async send(message: Record<string, unknown>) {
+      return String((await post(`${city.exchange.url}/messages`, message))['id']);
+    },
+    async view(id: string) {
+      const view = await city.exchange.store.find(id);
+      if (!view) throw new Error('no such message');
+      return view;
+    },
+    async viewOf(ohMessageId: string) {
+      const { messages } = await city.exchange.store.list({ ohMessageId }, { limit: 10 });
+      const view = messages.at(-1) && (await city.exchange.store.find(messages.at(-1)?.id ?? ''));
+      if (!view) throw new Error('no such message');
+      return view;
+    },
+    atMhv: () => get(`${mocks.origins.mhv}/_mock/messages`),
+    atOh: () => get(`${mocks.origins.messaging}/_mock/messages`),
+    async fault(mock: keyof Mocks['origins'], fault: Record<string, unknown>) {
+      await post(`${mocks.origins[mock]}/_mock/faults`, fault);
+    },
+    async pass(ms: number) {
+      clock.now += ms;
+      await city.exchange.engine.drain();
+    },
+    async restart() {
+      await city.exchange.stop();
+      city.exchange = await start();
+    },
+  });
+}
