@@ -1,0 +1,22 @@
+/** The exchange's HTTP and store without its pollers, for the `ack` benchmark. Prints its URL. */
+import pino from 'pino';
+import { createApp } from '../../src/http/app.ts';
+import { openStore } from '../../src/store/sqlite.ts';
+import { MESSAGING } from './documents.ts';
+
+const [path = '', worksPerCommit = ''] = process.argv.slice(2);
+const store = openStore({
+  path,
+  leaseMs: 60_000,
+  maxAttempts: 20,
+  now: Date.now,
+  ...(worksPerCommit === '' ? {} : { worksPerCommit: Number(worksPerCommit) }),
+});
+const app = createApp({
+  store,
+  log: pino({ level: 'silent' }),
+  extraction: { messagingBaseUrl: MESSAGING, authority: 'demo' },
+  auth: { mode: 'none', apiTokens: [], feedTokens: [] },
+});
+app.listen({ hostname: '127.0.0.1', port: 0 });
+console.log(JSON.stringify({ url: app.server?.url.origin }));

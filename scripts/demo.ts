@@ -1,0 +1,75 @@
+/**
+ * `bun run demo`: starts the mocks and the exchange as processes of their own on a throw-away SQLite
+ * file, sends real documents both ways, prints what happened to each, and stays up until Ctrl-C.
+ * With `--exit` it stops everything and ends with status 0 only when all was delivered as it should.
+ * Takes PORT and MOCKS_PORT; any free ports unless set.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Running, start } from './demo/processes.ts';
+import { tell } from './demo/story.ts';
+import { post, type Town, townOf } from './demo/town.ts';
+import { judge, printWays, waitUntilDone } from './demo/verdict.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-demo-'));
+const databasePath = join(folder, 'exchange.db');
+const running: Running[] = [];
+
+async function stopAll(): Promise<void> {
+  for (const one of running.splice(0).toReversed()) await one.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function startAll(): Promise<Town> {
+  const { MOCKS_PORT = '0', PORT = '0' } = process.env;
+  const mocks = await start('mocks', 'scripts/mocks.ts', folder, { MOCKS_PORT });
+  running.push(mocks);
+  const exchange = await start('exchange', 'src/main.ts', folder, {
+    ...mocks.ready,
+    PORT,
+    AUTH: 'none',
+    DATABASE_PATH: databasePath,
+  });
+  running.push(exchange);
+  const town = townOf(mocks.ready, exchange.ready['url'] ?? '');
+  await post(`${town.feed}/_mock/subscribe`, { url: `${town.exchange}/oh/feed` });
+  return town;
+}
+
+async function run(): Promise<boolean> {
+  const town = await startAll();
+  console.log(`Exchange   ${town.exchange}   API page ${town.exchange}/openapi`);
+  console.log(`Mocks      MHV ${town.mhv}   OH messaging ${town.messaging}   OH feed ${town.feed}`);
+  console.log(`SQLite     ${databasePath}\n`);
+  const expected = await tell(town);
+  const messages = expected.toMhv.length + expected.toOh.length + expected.invalid.length;
+  const isDone = await waitUntilDone(databasePath, messages);
+  printWays(databasePath);
+  const complaints = await judge(town, databasePath, expected);
+  if (!isDone) complaints.unshift('messages were still pending after 30 s');
+  for (const complaint of complaints) console.log(`NOT WELL: ${complaint}`);
+  const { toMhv, toOh } = expected;
+  console.log(
+    complaints.length === 0
+      ? `\nAll well: ${toMhv.length} messages reached MHV and ${toOh.length} reached OH, each once.`
+      : `\n${complaints.length} things are not well; the logs are in ${folder}`,
+  );
+  return complaints.length === 0;
+}
+
+let isWell = false;
+try {
+  isWell = await run();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+}
+if (process.argv.includes('--exit') || running.length === 0) {
+  await stopAll();
+  process.exit(isWell ? 0 : 1);
+}
+console.log(`\nStill running. Try:  sqlite3 ${databasePath} 'SELECT * FROM timeline'`);
+console.log('Ctrl-C stops everything and removes the file.');
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void stopAll().then(() => process.exit(0)));
+}

@@ -1,0 +1,124 @@
+/** Compares what the database says with what the mocks have, and prints each message's way. */
+import Database from 'better-sqlite3';
+import type { Expected } from './story.ts';
+import { get, type MhvStored, type OhStored, type Town } from './town.ts';
+
+const DEADLINE_MS = 30_000;
+
+interface Step {
+  message_id: string;
+  at: string;
+  direction: string;
+  stage: string;
+  event: string;
+  detail: string | null;
+}
+
+/** Waits until nothing is pending, for 30 s at most. Returns whether that was reached. */
+export async function waitUntilDone(databasePath: string, messages: number): Promise<boolean> {
+  const until = Date.now() + DEADLINE_MS;
+  while (Date.now() < until) {
+    const [row] = ask<{ pending: number; accepted: number }>(
+      databasePath,
+      `SELECT (SELECT count(*) FROM inbox) AS accepted,
+              (SELECT count(*) FROM inbox WHERE state = 'pending') +
+              (SELECT count(*) FROM outbox WHERE state = 'pending') AS pending`,
+    );
+    if (row?.pending === 0 && row.accepted >= messages) return true;
+    await Bun.sleep(100);
+  }
+  return false;
+}
+
+/** Prints one line a message: when each thing happened to it, from the `timeline` view. */
+export function printWays(databasePath: string): void {
+  const steps = ask<Step>(databasePath, 'SELECT * FROM timeline');
+  const messages = Map.groupBy(steps, ({ message_id }) => message_id);
+  for (const [id, way] of messages) {
+    const began = Date.parse(way[0]?.at ?? '');
+    const shown = way
+      .filter(({ event, stage }) => event !== 'started' && !(stage === 'inbox' && event === 'done'))
+      .map(({ at, event }) => `${event} +${Date.parse(at) - began} ms`);
+    const arrow = way[0]?.direction === 'oh-to-mhv' ? 'OH -> MHV' : 'MHV -> OH';
+    console.log(`${arrow}  ${id}  ${shown.join(', ')}`);
+    const end = way.at(-1)?.detail;
+    if (end) console.log(`           ${end}`);
+  }
+}
+
+/** Prints the counts of both sides; returns what does not agree, nothing when all is well. */
+export async function judge(
+  town: Town,
+  databasePath: string,
+  expected: Expected,
+): Promise<string[]> {
+  const mhv = await get<MhvStored[]>(`${town.mhv}/_mock/messages`);
+  const oh = await get<OhStored[]>(`${town.messaging}/_mock/messages`);
+  const count = (sql: string) => ask<{ n: number }>(databasePath, sql)[0]?.n ?? -1;
+  const delivered = (direction: string) =>
+    count(`SELECT count(*) AS n FROM outbox WHERE state = 'done' AND direction = '${direction}'`);
+  const sentIds = ask<{ id: string; oh_message_id: string }>(
+    databasePath,
+    "SELECT id, oh_message_id FROM outbox WHERE direction = 'mhv-to-oh' AND state = 'done'",
+  );
+  const rowsOf = (ohMessageId: string) =>
+    count(`SELECT count(*) AS n FROM outbox WHERE oh_message_id = '${ohMessageId}'`);
+  const copiesOf = (id: string) => mhv.filter(({ ohMessageId }) => ohMessageId === id).length;
+  const invalid = "SELECT count(*) AS n FROM inbox WHERE state = 'dead' AND outcome = 'rejected'";
+  const rows: [string, number, number, number][] = [
+    ['delivered to MHV', expected.toMhv.length, delivered('oh-to-mhv'), mhv.length],
+    ['delivered to OH', expected.toOh.length, delivered('mhv-to-oh'), oh.length],
+    ['refused as INVALID', expected.invalid.length, count(invalid), expected.invalid.length],
+    ['of one pushed twice', 1, rowsOf(expected.pushedTwice), copiesOf(expected.pushedTwice)],
+    ['in quarantine', expected.quarantined, count('SELECT count(*) AS n FROM quarantine'), 1],
+  ];
+  console.log('\n                     expected  database  mocks');
+  for (const [name, ...numbers] of rows) {
+    const cells = numbers.map((n) => String(n).padStart(8)).join('  ');
+    console.log(`${name.padEnd(20)} ${cells}`);
+  }
+  const reply = sentIds.find(({ id }) => id === expected.patientReply.id);
+  const checks: [boolean, string][] = [
+    ...rows.map(([name, want, database, mocks]): [boolean, string] => [
+      want === database && want === mocks,
+      `${name}: expected ${want}, database ${database}, mocks ${mocks}`,
+    ]),
+    [
+      expected.toMhv.every(
+        (id) => mhv.filter(({ ohMessageId }) => ohMessageId === id).length === 1,
+      ),
+      'MHV does not have each OH message exactly once',
+    ],
+    [
+      sentIds.every(({ oh_message_id: id }) => oh.some(({ ohMessageId }) => ohMessageId === id)),
+      'OH does not have each sent message under the id in the database',
+    ],
+    [
+      mhv.some(
+        ({ ohMessageId, inReplyToOhMessageId }) =>
+          ohMessageId === expected.clinicianReply.id &&
+          inReplyToOhMessageId === expected.clinicianReply.to,
+      ),
+      "the clinician's reply does not refer to the patient's message",
+    ],
+    [
+      oh.some(
+        ({ ohMessageId, previousMessageId }) =>
+          ohMessageId === reply?.oh_message_id && previousMessageId === expected.patientReply.to,
+      ),
+      "the patient's reply does not refer to the clinician's message",
+    ],
+    [mhv.some(({ attachments }) => attachments.length > 0), 'no file reached MHV'],
+    [oh.some(({ attachments }) => (attachments ?? []).length > 0), 'no file reached OH'],
+  ];
+  return checks.filter(([ok]) => !ok).map(([, complaint]) => complaint);
+}
+
+function ask<T>(databasePath: string, sql: string): T[] {
+  const db = new Database(databasePath, { readonly: true });
+  try {
+    return db.prepare(sql).all() as T[];
+  } finally {
+    db.close();
+  }
+}
