@@ -14,6 +14,19 @@ CREATE TABLE `attempts` (
 	FOREIGN KEY (`message_id`) REFERENCES `inbox`(`id`) ON UPDATE no action ON DELETE no action
 );
 --> statement-breakpoint
+CREATE TABLE `events` (
+	`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`message_id` text NOT NULL,
+	`at` integer NOT NULL,
+	`stage` text NOT NULL,
+	`attempt` integer,
+	`event` text NOT NULL,
+	`detail` text,
+	`actor` text,
+	FOREIGN KEY (`message_id`) REFERENCES `inbox`(`id`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
+CREATE INDEX `events_message_id` ON `events` (`message_id`);--> statement-breakpoint
 CREATE TABLE `inbox` (
 	`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`id` text NOT NULL,
@@ -36,6 +49,7 @@ CREATE TABLE `inbox` (
 	`mhv_thread_id` text,
 	`accepted_at` integer NOT NULL,
 	`settled_at` integer,
+	`purged_at` integer,
 	`dedupe_key` text,
 	`request_digest` text,
 	`duplicate_of` text
@@ -83,6 +97,7 @@ CREATE TABLE `outbox` (
 	`mhv_thread_id` text,
 	`accepted_at` integer NOT NULL,
 	`settled_at` integer,
+	`purged_at` integer,
 	FOREIGN KEY (`id`) REFERENCES `inbox`(`id`) ON UPDATE no action ON DELETE no action
 );
 --> statement-breakpoint
@@ -91,6 +106,18 @@ CREATE UNIQUE INDEX `outbox_oh_message_id` ON `outbox` (`oh_message_id`) WHERE d
 CREATE INDEX `outbox_due` ON `outbox` (`direction`,`due_at`,`seq`) WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX `outbox_order` ON `outbox` (`order_key`,`seq`) WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX `outbox_dead` ON `outbox` (`settled_at`) WHERE state = 'dead';--> statement-breakpoint
+CREATE TABLE `pauses` (
+	`destination` text PRIMARY KEY NOT NULL,
+	`paused_at` integer NOT NULL,
+	`actor` text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `poller_lock` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`owner` text NOT NULL,
+	`heartbeat_at` integer NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `quarantine` (
 	`id` text PRIMARY KEY NOT NULL,
 	`sha256` text NOT NULL,
@@ -100,7 +127,9 @@ CREATE TABLE `quarantine` (
 	`content_type` text,
 	`body` blob NOT NULL,
 	`scope` text NOT NULL,
-	`faults` text NOT NULL
+	`faults` text NOT NULL,
+	`replayed_at` integer,
+	`replay` text
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `quarantine_sha256` ON `quarantine` (`sha256`);--> statement-breakpoint
@@ -120,4 +149,20 @@ CREATE TABLE `sessions` (
 	`reason` text
 );
 --> statement-breakpoint
-CREATE INDEX `sessions_due` ON `sessions` (`due_at`) WHERE state = 'pending';
+CREATE INDEX `sessions_due` ON `sessions` (`due_at`) WHERE state = 'pending';--> statement-breakpoint
+CREATE TABLE `tombstones` (
+	`ref` text NOT NULL,
+	`deleted_at` integer NOT NULL,
+	`received_at` integer NOT NULL,
+	PRIMARY KEY(`ref`, `deleted_at`)
+);
+--> statement-breakpoint
+CREATE TABLE `uploads` (
+	`message_id` text NOT NULL,
+	`position` integer NOT NULL,
+	`sha256` text NOT NULL,
+	`reference` text NOT NULL,
+	`uploaded_at` integer NOT NULL,
+	PRIMARY KEY(`message_id`, `position`),
+	FOREIGN KEY (`message_id`) REFERENCES `inbox`(`id`) ON UPDATE no action ON DELETE no action
+);

@@ -84,10 +84,11 @@ async function takeArchive(into: Store, from: Config, folder: string): Promise<n
   for (const name of names) {
     const body = new Uint8Array(await Bun.file(join(folder, name)).arrayBuffer());
     try {
-      const { entries, faults } = readPush(body, { extraction });
+      const { entries, tombstones, faults } = readPush(body, { extraction });
       const quarantine = { scope: 'entries' as const, body, faults };
       const result = await into.acceptDocument({
         entries,
+        tombstones,
         ...(faults.length > 0 ? { quarantine } : {}),
       });
       total.accepted += result.accepted;

@@ -1,6 +1,6 @@
 /** A pushed or archived document as the exchange takes it in: entries to accept, and what is wrong. */
 import { type DocumentFault, ExchangeError, faultOf } from '../errors.ts';
-import type { Entry } from '../message.ts';
+import type { Entry, Instant } from '../message.ts';
 import { type Extraction, toEntry } from './extract.ts';
 import type { AtomLimits } from './limits.ts';
 import { parseAtom } from './parse.ts';
@@ -11,6 +11,14 @@ export interface PushOptions {
   limits?: Partial<AtomLimits>;
 }
 
+export interface Push {
+  entries: Entry[];
+  /** Deleted entries (RFC 6721) by `atom:id`. */
+  tombstones: { ref: string; deletedAt: Instant }[];
+  /** What could not be read, or does not say which message it announces. */
+  faults: DocumentFault[];
+}
+
 /**
  * Reads the bytes of an Atom document. Entries that can't be read, or don't say which message they
  * announce, become faults and don't sink the others. Throws ExchangeError when the document itself
@@ -19,7 +27,7 @@ export interface PushOptions {
 export function readPush(
   bytes: Uint8Array,
   { extraction, contentType, limits }: PushOptions,
-): { entries: Entry[]; faults: DocumentFault[] } {
+): Push {
   const document = parseAtom(bytes, { contentType, ...(limits ? { limits } : {}) });
   const entries: Entry[] = [];
   const faults: DocumentFault[] = document.rejected.map(({ error, element, line }) => ({
@@ -35,5 +43,6 @@ export function readPush(
       faults.push({ element: atomEntry.element, ...faultOf(error) });
     }
   }
-  return { entries, faults };
+  const tombstones = document.tombstones.map(({ ref, deletedAt }) => ({ ref, deletedAt }));
+  return { entries, tombstones, faults };
 }

@@ -2,11 +2,12 @@
  * Flow 2: a message posted by MHV, or by a person with cURL, reaches the patient's OH outbox.
  * Send -> the patient's OH id and the pool's consent -> OH's shape -> Oracle Health.
  */
-import type { Outcome, Send, ToOh } from '../message.ts';
+import { createHash } from 'node:crypto';
+import type { MediaReference, Outcome, Send, ToOh } from '../message.ts';
 import type { OhFhir } from '../oh/fhir.ts';
 import type { OhMedia } from '../oh/media.ts';
 import type { OhListedMessage, OhMessaging } from '../oh/messaging.ts';
-import type { Translation } from '../queue/attempt.ts';
+import type { DeliveryContext, Translation } from '../queue/attempt.ts';
 import type { Flow } from '../queue/engine.ts';
 import type { Claimed, Store } from '../store/store.ts';
 import { toOh } from '../translate/to-oh.ts';
@@ -48,11 +49,13 @@ async function translate(
 async function deliver(
   options: MhvToOhOptions,
   claimed: Claimed,
-  context: CallContext,
+  context: DeliveryContext,
 ): Promise<Outcome> {
   const message = claimed.payload as ToOh;
   if (claimed.inDoubtSince !== undefined) {
+    context.note('asked');
     const ohMessageId = await findInOutbox(options, message, claimed.inDoubtSince, context);
+    context.note(ohMessageId ? 'found' : 'not there');
     if (ohMessageId) return delivered(message, ohMessageId, true);
   }
   const attachments = await uploadAttachments(options, claimed.id, message, context);
@@ -103,17 +106,26 @@ function looksLike(candidate: OhListedMessage, message: ToOh): boolean {
   return candidate.subject === message.subject && isToPool;
 }
 
+/** Uploads what an earlier attempt has not; each upload is remembered before the next one begins. */
 async function uploadAttachments(
-  { media }: MhvToOhOptions,
+  { store, media }: MhvToOhOptions,
   messageId: string,
   message: ToOh,
   context: CallContext,
-) {
-  const references = [];
-  for (const [index, { name, mimeType, contentBase64 }] of message.attachments.entries()) {
+): Promise<MediaReference[]> {
+  if (message.attachments.length === 0) return [];
+  const known = await store.uploadsOf(messageId);
+  const references: MediaReference[] = [];
+  for (const [position, { name, mimeType, contentBase64 }] of message.attachments.entries()) {
     const bytes = new Uint8Array(Buffer.from(contentBase64, 'base64'));
-    const idempotencyKey = `${messageId}:${index}`;
-    references.push(await media.upload({ name, mimeType, bytes, idempotencyKey }, context));
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const earlier = known.find((one) => one.position === position && one.sha256 === sha256);
+    const idempotencyKey = `${messageId}:${position}`;
+    const reference =
+      (earlier?.reference as MediaReference | undefined) ??
+      (await media.upload({ name, mimeType, bytes, idempotencyKey }, context));
+    if (!earlier) await store.rememberUpload(messageId, { position, sha256, reference });
+    references.push(reference);
   }
   return references;
 }

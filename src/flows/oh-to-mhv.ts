@@ -7,7 +7,7 @@ import type { MhvClient } from '../mhv/client.ts';
 import type { OhFhir } from '../oh/fhir.ts';
 import type { OhMedia } from '../oh/media.ts';
 import type { OhMessaging } from '../oh/messaging.ts';
-import type { Duplicate, Translation } from '../queue/attempt.ts';
+import type { DeliveryContext, Duplicate, Translation } from '../queue/attempt.ts';
 import type { Flow } from '../queue/engine.ts';
 import type { Claimed, Link, Store } from '../store/store.ts';
 import { type MhvFacts, toMhv } from '../translate/to-mhv.ts';
@@ -47,11 +47,14 @@ async function translate(
 async function deliver(
   options: OhToMhvOptions,
   claimed: Claimed,
-  context: CallContext,
+  context: DeliveryContext,
 ): Promise<Outcome> {
   const message = claimed.payload as ToMhv;
+  const isInDoubt = claimed.inDoubtSince !== undefined;
+  if (isInDoubt) context.note('asked');
   // Asked before every insert, not only in doubt: MHV may have the message from somewhere else.
   const found = await options.mhv.findByOhMessageId(message.ohMessageId, context);
+  if (isInDoubt) context.note(found ? 'found' : 'not there');
   if (found) return delivered({ ohMessageId: message.ohMessageId, ...found }, true);
   const attachments = await carryAttachments(options, message, context);
   const inserted = await options.mhv.insert(message, attachments, context);

@@ -67,10 +67,11 @@ async function push(options: FeedOptions, request: Request) {
   checkFeed(auth, request.headers, raw);
   const contentType = checkMediaType(request.headers.get('content-type'));
   const body = await decoded(raw, request.headers.get('content-encoding'), maxBytes);
-  const { entries, faults } = await readOrQuarantine(options, body, contentType);
+  const { entries, tombstones, faults } = await readOrQuarantine(options, body, contentType);
   const quarantine = quarantined('entries', body, contentType, faults);
   const result = await store.acceptDocument({
     entries,
+    tombstones,
     ...(faults.length > 0 ? { quarantine } : {}),
   });
   return { ...result, rejected: faults.length };

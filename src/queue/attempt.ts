@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { DeliveredIds, Instant, Outcome, Outgoing, Undelivered } from '../message.ts';
-import type { Claimed, ClaimedSession, SessionProgress, Store } from '../store/store.ts';
+import type { Claimed, ClaimedSession, Note, SessionProgress, Store } from '../store/store.ts';
 import { type CallContext, UpstreamError } from '../upstream.ts';
 import { type RetryPolicy, settlementOf } from './backoff.ts';
 
@@ -21,7 +21,12 @@ export interface Duplicate {
 export type Translate = (claimed: Claimed, context: CallContext) => Promise<Translation>;
 
 /** Delivers one outbox row. Throws UpstreamError for what the destination refused. */
-export type Deliver = (claimed: Claimed, context: CallContext) => Promise<Outcome>;
+export type Deliver = (claimed: Claimed, context: DeliveryContext) => Promise<Outcome>;
+
+export interface DeliveryContext extends CallContext {
+  /** Puts on the message's timeline what the destination was asked and what it said. */
+  note: (event: Note['event'], detail?: string) => void;
+}
 
 /** Lists the next window of a patient's history. Throws UpstreamError. */
 export type ListHistory = (
@@ -60,11 +65,13 @@ export function translating(options: AttemptOptions, translate: Translate) {
 /** Makes the work of an outbox lane. */
 export function delivering(options: AttemptOptions, deliver: Deliver) {
   return async (claimed: Claimed): Promise<void> => {
-    await settle(
-      options,
-      claimed,
-      await guard(options, claimed, 'in-doubt', (context) => deliver(claimed, context)),
+    const notes: Note[] = [];
+    const note: DeliveryContext['note'] = (event, detail) =>
+      void notes.push({ at: options.now(), event, ...(detail ? { detail } : {}) });
+    const outcome = await guard(options, claimed, 'in-doubt', (context) =>
+      deliver(claimed, { ...context, note }),
     );
+    await settle(options, claimed, outcome, notes);
   };
 }
 
@@ -85,10 +92,15 @@ export function listing(options: AttemptOptions, list: ListHistory) {
   };
 }
 
-async function settle(options: AttemptOptions, claimed: Claimed, outcome: Outcome): Promise<void> {
+async function settle(
+  options: AttemptOptions,
+  claimed: Claimed,
+  outcome: Outcome,
+  notes: Note[] = [],
+): Promise<void> {
   const { store, policy, now, random } = options;
   const settlement = settlementOf(outcome, claimed.spent, policy, now(), random());
-  const held = await store.settle(claimed, settlement);
+  const held = await store.settle(claimed, settlement, notes);
   const { kind } = outcome;
   logAttempt(options, claimed, {
     outcome: held ? kind : 'lost',

@@ -4,8 +4,8 @@ import { eq, sql } from 'drizzle-orm';
 import { ExchangeError } from '../errors.ts';
 import type { Entry, Instant, Send } from '../message.ts';
 import type { Db } from './open.ts';
-import { inbox, quarantine } from './schema.ts';
-import type { Idempotency, QuarantinedDocument } from './store.ts';
+import { inbox, quarantine, tombstones } from './schema.ts';
+import type { Idempotency, QuarantinedDocument, Tombstone } from './store.ts';
 
 type Row = typeof inbox.$inferInsert;
 
@@ -16,6 +16,16 @@ export function insertEntries(db: Db, entries: Entry[], now: Instant): number {
     accepted += db.insert(inbox).values(entryRow(entry, now)).onConflictDoNothing().run().changes;
   }
   return accepted;
+}
+
+/** Deleted entries are recorded and nothing more: a patient keeps what was sent to them. */
+export function insertTombstones(db: Db, deleted: Tombstone[], now: Instant): void {
+  for (const tombstone of deleted) {
+    db.insert(tombstones)
+      .values({ ...tombstone, receivedAt: now })
+      .onConflictDoNothing()
+      .run();
+  }
 }
 
 export function insertSend(db: Db, send: Send, idempotency: Idempotency | undefined, now: Instant) {

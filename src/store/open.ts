@@ -42,6 +42,8 @@ export function open(path: string): Connection {
  * `synchronous=NORMAL` in WAL mode, which fsyncs only at checkpoints, so FULL is said here.
  */
 function setPragmas(sqlite: Database.Database): void {
+  // Takes effect only in a file without tables; lets purged rows shrink the file in small steps.
+  sqlite.pragma('auto_vacuum = INCREMENTAL');
   sqlite.pragma('journal_mode = WAL');
   sqlite.pragma('synchronous = FULL');
   sqlite.pragma('foreign_keys = ON');

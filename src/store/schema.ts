@@ -50,6 +50,8 @@ const queueColumns = () => ({
   mhvThreadId: text('mhv_thread_id'),
   acceptedAt: integer('accepted_at').notNull(),
   settledAt: integer('settled_at'),
+  /** When the payload was dropped after its time; ids and attempts stay. */
+  purgedAt: integer('purged_at'),
 });
 
 /** One row for each accepted entry or send; for ever the record that it was accepted. */
@@ -117,6 +119,71 @@ export const attempts = sqliteTable(
   (t) => [primaryKey({ columns: [t.messageId, t.stage, t.number] })],
 );
 
+/** What happened to a message besides its attempts: what was asked within one, and by whom it was replayed. */
+export const events = sqliteTable(
+  'events',
+  {
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    messageId: text('message_id')
+      .notNull()
+      .references(() => inbox.id),
+    at: integer('at').notNull(),
+    stage: text('stage').$type<Stage>().notNull(),
+    /** Number of the attempt it happened in; absent for what a person did. */
+    attempt: integer('attempt'),
+    event: text('event').notNull(),
+    detail: text('detail'),
+    /** Who asked for it, when it was a person. */
+    actor: text('actor'),
+  },
+  (t) => [index('events_message_id').on(t.messageId)],
+);
+
+/** Files that already lie at the destination, so that a message tried again does not upload them twice. */
+export const uploads = sqliteTable(
+  'uploads',
+  {
+    messageId: text('message_id')
+      .notNull()
+      .references(() => inbox.id),
+    /** Place of the file in its message, from 0. */
+    position: integer('position').notNull(),
+    /** SHA-256 of the bytes in hex. */
+    sha256: text('sha256').notNull(),
+    /** JSON: what the destination calls the file. */
+    reference: text('reference').notNull(),
+    uploadedAt: integer('uploaded_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.messageId, t.position] })],
+);
+
+/** `at:deleted-entry` (RFC 6721): recorded, and nothing more. */
+export const tombstones = sqliteTable(
+  'tombstones',
+  {
+    /** `atom:id` of the deleted entry. */
+    ref: text('ref').notNull(),
+    deletedAt: integer('deleted_at').notNull(),
+    receivedAt: integer('received_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.ref, t.deletedAt] })],
+);
+
+/** Destinations that an operator has paused. No row: not paused. */
+export const pauses = sqliteTable('pauses', {
+  destination: text('destination').$type<Direction>().primaryKey(),
+  pausedAt: integer('paused_at').notNull(),
+  actor: text('actor').notNull(),
+});
+
+/** Who may poll this file: one process at a time, for as long as it renews its heartbeat. */
+export const pollerLock = sqliteTable('poller_lock', {
+  /** Always 1. */
+  id: integer('id').primaryKey(),
+  owner: text('owner').notNull(),
+  heartbeatAt: integer('heartbeat_at').notNull(),
+});
+
 /** Pushed documents that could not be taken whole, byte for byte, each kept once. */
 export const quarantine = sqliteTable(
   'quarantine',
@@ -133,6 +200,9 @@ export const quarantine = sqliteTable(
     scope: text('scope').$type<'document' | 'entries'>().notNull(),
     /** JSON array of `{detail, element?, line?, column?}`. */
     faults: text('faults').notNull(),
+    /** When the document was last taken in again, and with what result (JSON). */
+    replayedAt: integer('replayed_at'),
+    replay: text('replay'),
   },
   (t) => [uniqueIndex('quarantine_sha256').on(t.sha256)],
 );

@@ -4,8 +4,8 @@ import type { DeliveredIds, Instant, Outcome, Outgoing } from '../message.ts';
 import { queueTables } from './claim.ts';
 import { learn } from './links.ts';
 import type { Db } from './open.ts';
-import { attempts, inbox, outbox } from './schema.ts';
-import type { Claimed, Settlement } from './store.ts';
+import { attempts, events, inbox, outbox } from './schema.ts';
+import type { Claimed, Note, Settlement } from './store.ts';
 
 export function handOver(db: Db, claimed: Claimed, outgoing: Outgoing, now: Instant) {
   const ids = idsOf(outgoing);
@@ -70,7 +70,13 @@ function markDuplicate(
   endAttempt(db, claimed, { outcome: 'duplicate' }, now);
 }
 
-export function settle(db: Db, claimed: Claimed, settlement: Settlement, now: Instant): boolean {
+export function settle(
+  db: Db,
+  claimed: Claimed,
+  settlement: Settlement,
+  notes: Note[],
+  now: Instant,
+): boolean {
   const { outcome } = settlement;
   const verdict = verdictOf(outcome);
   if (settlement.state === 'pending') {
@@ -91,7 +97,17 @@ export function settle(db: Db, claimed: Claimed, settlement: Settlement, now: In
     { ...verdict, ...(outcome.kind === 'delivered' ? { found: outcome.found } : {}) },
     now,
   );
+  insertNotes(db, claimed, notes);
   return true;
+}
+
+function insertNotes(db: Db, claimed: Claimed, notes: Note[]): void {
+  if (notes.length === 0) return;
+  const { id: messageId, attempt } = claimed;
+  const { stage } = claimed.lane;
+  db.insert(events)
+    .values(notes.map((note) => ({ ...note, messageId, attempt, stage })))
+    .run();
 }
 
 /** The ids go on the inbox row too, so that every search looks in one place. */

@@ -1,12 +1,13 @@
 /** The store on one SQLite file: runs each verb in its transaction and says what became due. */
 import { ExchangeError } from '../errors.ts';
-import type { DeliveredIds, Instant, Outgoing, Send, Undelivered } from '../message.ts';
-import { insertEntries, insertQuarantined, insertSend } from './accept.ts';
+import type { DeliveredIds, Direction, Instant, Outgoing, Send, Undelivered } from '../message.ts';
+import { insertEntries, insertQuarantined, insertSend, insertTombstones } from './accept.ts';
 import { type ClaimBounds, claim, nextDueAt } from './claim.ts';
 import { countPending, counts, find, list } from './find.ts';
 import { groupCommit, type Write } from './group-commit.ts';
 import { learn, linkOf, linksOfReferences } from './links.ts';
 import { type Connection, type Db, open } from './open.ts';
+import { listPauses, pause, resume } from './pauses.ts';
 import {
   advanceSession,
   claimSessions,
@@ -23,12 +24,16 @@ import type {
   Lane,
   Link,
   MessageFilter,
+  Note,
   PushedDocument,
   QuarantinedDocument,
   SessionProgress,
   Settlement,
   Store,
+  Upload,
 } from './store.ts';
+
+import { rememberUpload, uploadsOf } from './uploads.ts';
 
 export interface StoreOptions extends ClaimBounds {
   path: string;
@@ -67,10 +72,11 @@ class SqliteStore implements Store {
     this.#maxBacklog = options.maxBacklog ?? Number.POSITIVE_INFINITY;
   }
 
-  async acceptDocument({ entries, quarantine }: PushedDocument) {
+  async acceptDocument({ entries, tombstones = [], quarantine }: PushedDocument) {
     this.#refuseWhenFull();
     const accepted = await this.#write(() => {
       if (quarantine) insertQuarantined(this.#db, quarantine, this.#now());
+      insertTombstones(this.#db, tombstones, this.#now());
       return insertEntries(this.#db, entries, this.#now());
     });
     if (accepted > 0) this.#announce({ stage: 'inbox', direction: 'oh-to-mhv' });
@@ -107,11 +113,19 @@ class SqliteStore implements Store {
     return held;
   }
 
-  async settle(claimed: Claimed, settlement: Settlement) {
-    const held = await this.#write(() => settle(this.#db, claimed, settlement, this.#now()));
+  async settle(claimed: Claimed, settlement: Settlement, notes: Note[] = []) {
+    const held = await this.#write(() => settle(this.#db, claimed, settlement, notes, this.#now()));
     // The next message of the same patient may go now.
     this.#announce(claimed.lane);
     return held;
+  }
+
+  async uploadsOf(messageId: string) {
+    return uploadsOf(this.#db, messageId);
+  }
+
+  rememberUpload(messageId: string, upload: Upload) {
+    return this.#write(() => rememberUpload(this.#db, messageId, upload, this.#now()));
   }
 
   async nextDueAt(lane: Lane) {
@@ -144,6 +158,19 @@ class SqliteStore implements Store {
 
   learn(learned: Link[]) {
     return this.#write(() => learn(this.#db, learned, this.#now()));
+  }
+
+  async pauses() {
+    return listPauses(this.#db);
+  }
+
+  pause(destination: Direction, actor: string) {
+    return this.#write(() => pause(this.#db, destination, actor, this.#now()));
+  }
+
+  async resume(destination: Direction) {
+    await this.#write(() => resume(this.#db, destination));
+    this.#announce({ stage: 'outbox', direction: destination });
   }
 
   async requestSession(icn: string) {

@@ -28,8 +28,16 @@ export interface Lane {
 /** A pushed document, sorted into what can be worked on and what can't. */
 export interface PushedDocument {
   entries: Entry[];
+  /** Deleted entries (RFC 6721) that the document names. */
+  tombstones?: Tombstone[];
   /** The document itself when some entry of it was rejected; kept in quarantine. */
   quarantine?: QuarantinedDocument;
+}
+
+export interface Tombstone {
+  /** `atom:id` of the deleted entry. */
+  ref: string;
+  deletedAt: Instant;
 }
 
 export interface QuarantinedDocument {
@@ -67,6 +75,31 @@ export type Settlement =
   | { state: 'done'; outcome: Delivered }
   | { state: 'pending'; outcome: Undelivered; dueAt: Instant }
   | { state: 'dead'; outcome: Undelivered };
+
+/** Something that happened within an attempt and belongs on the message's timeline. */
+export interface Note {
+  at: Instant;
+  event: 'asked' | 'found' | 'not there';
+  detail?: string;
+}
+
+/** A file of a message that already lies at the destination. */
+export interface Upload {
+  /** Place of the file in its message, from 0. */
+  position: number;
+  /** SHA-256 of the bytes in hex. */
+  sha256: string;
+  /** What the destination calls the file; its shape is the flow's affair. */
+  reference: unknown;
+}
+
+/** An operator's word that nothing is to be sent one way until they say so. */
+export interface Pause {
+  /** The direction whose destination is paused. */
+  destination: Direction;
+  pausedAt: Instant;
+  actor: string;
+}
 
 /** Which OH message is which MHV message. */
 export interface Link extends DeliveredIds {
@@ -186,7 +219,10 @@ export interface Store {
   /** Ends an inbox row whose OH message is already at its destination or on its way there. */
   settleDuplicate(claimed: Claimed, ids: DeliveredIds): Promise<boolean>;
   /** Ends the attempt. False: the lease ran out and somebody else settled the row. */
-  settle(claimed: Claimed, settlement: Settlement): Promise<boolean>;
+  settle(claimed: Claimed, settlement: Settlement, notes?: Note[]): Promise<boolean>;
+  uploadsOf(messageId: string): Promise<Upload[]>;
+  /** Remembers an upload as soon as it is answered: the send that needs it may still fail. */
+  rememberUpload(messageId: string, upload: Upload): Promise<void>;
   /** When the lane next has something to claim, as far as can be known now. */
   nextDueAt(lane: Lane): Promise<Instant | undefined>;
   /** Calls back after a commit that made something due in a lane, or a session due. */
@@ -200,6 +236,11 @@ export interface Store {
   linksOfReferences(ohReferenceIds: string[]): Promise<Link[]>;
   /** Adds what is newly known of OH messages; never forgets what was known. */
   learn(links: Link[]): Promise<void>;
+
+  pauses(): Promise<Pause[]>;
+  pause(destination: Direction, actor: string): Promise<void>;
+  /** Wakes the lane that waited. */
+  resume(destination: Direction): Promise<void>;
 
   /** Asks for a patient's history, once; a session that failed starts anew. */
   requestSession(icn: string): Promise<SessionView>;

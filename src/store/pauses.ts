@@ -1,0 +1,19 @@
+/** Destinations that an operator has paused. */
+import { eq } from 'drizzle-orm';
+import type { Direction, Instant } from '../message.ts';
+import type { Db } from './open.ts';
+import { pauses } from './schema.ts';
+import type { Pause } from './store.ts';
+
+export function listPauses(db: Db): Pause[] {
+  return db.select().from(pauses).all();
+}
+
+/** Pausing what is paused changes nothing: who paused it first is who must be asked. */
+export function pause(db: Db, destination: Direction, actor: string, now: Instant): void {
+  db.insert(pauses).values({ destination, actor, pausedAt: now }).onConflictDoNothing().run();
+}
+
+export function resume(db: Db, destination: Direction): void {
+  db.delete(pauses).where(eq(pauses.destination, destination)).run();
+}
