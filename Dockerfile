@@ -10,6 +10,9 @@ COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json tsconfig.json ./
 COPY drizzle ./drizzle
 COPY src ./src
+# Backup and restore run beside the exchange, in its container.
+COPY scripts/backup.ts scripts/restore.ts ./scripts/
+COPY scripts/backup ./scripts/backup
 # The image's own unprivileged user; the volume must be writable for uid 1000.
 RUN mkdir /data && chown bun:bun /data
 USER bun

@@ -33,6 +33,7 @@ CREATE TABLE `inbox` (
 	`direction` text NOT NULL,
 	`state` text DEFAULT 'pending' NOT NULL,
 	`order_key` text NOT NULL,
+	`blocked` integer DEFAULT false NOT NULL,
 	`payload` text NOT NULL,
 	`due_at` integer NOT NULL,
 	`attempts` integer DEFAULT 0 NOT NULL,
@@ -57,9 +58,11 @@ CREATE TABLE `inbox` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `inbox_id` ON `inbox` (`id`);--> statement-breakpoint
 CREATE UNIQUE INDEX `inbox_dedupe_key` ON `inbox` (`dedupe_key`) WHERE dedupe_key IS NOT NULL;--> statement-breakpoint
-CREATE INDEX `inbox_due` ON `inbox` (`direction`,`due_at`,`seq`) WHERE state = 'pending';--> statement-breakpoint
+CREATE INDEX `inbox_due` ON `inbox` (`direction`,`blocked`,`due_at`,`seq`) WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX `inbox_order` ON `inbox` (`order_key`,`seq`) WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX `inbox_dead` ON `inbox` (`settled_at`) WHERE state = 'dead';--> statement-breakpoint
+CREATE INDEX `inbox_dead_order` ON `inbox` (`order_key`,`seq`) WHERE state = 'dead';--> statement-breakpoint
+CREATE INDEX `inbox_unpurged` ON `inbox` (`settled_at`) WHERE settled_at IS NOT NULL AND purged_at IS NULL;--> statement-breakpoint
 CREATE INDEX `inbox_icn` ON `inbox` (`icn`) WHERE icn IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `inbox_oh_message_id` ON `inbox` (`oh_message_id`) WHERE oh_message_id IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `inbox_mhv_message_id` ON `inbox` (`mhv_message_id`) WHERE mhv_message_id IS NOT NULL;--> statement-breakpoint
@@ -81,6 +84,7 @@ CREATE TABLE `outbox` (
 	`direction` text NOT NULL,
 	`state` text DEFAULT 'pending' NOT NULL,
 	`order_key` text NOT NULL,
+	`blocked` integer DEFAULT false NOT NULL,
 	`payload` text NOT NULL,
 	`due_at` integer NOT NULL,
 	`attempts` integer DEFAULT 0 NOT NULL,
@@ -103,9 +107,10 @@ CREATE TABLE `outbox` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `outbox_id` ON `outbox` (`id`);--> statement-breakpoint
 CREATE UNIQUE INDEX `outbox_oh_message_id` ON `outbox` (`oh_message_id`) WHERE direction = 'oh-to-mhv';--> statement-breakpoint
-CREATE INDEX `outbox_due` ON `outbox` (`direction`,`due_at`,`seq`) WHERE state = 'pending';--> statement-breakpoint
+CREATE INDEX `outbox_due` ON `outbox` (`direction`,`blocked`,`due_at`,`seq`) WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX `outbox_order` ON `outbox` (`order_key`,`seq`) WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX `outbox_dead` ON `outbox` (`settled_at`) WHERE state = 'dead';--> statement-breakpoint
+CREATE INDEX `outbox_dead_order` ON `outbox` (`order_key`,`seq`) WHERE state = 'dead';--> statement-breakpoint
 CREATE TABLE `pauses` (
 	`destination` text PRIMARY KEY NOT NULL,
 	`paused_at` integer NOT NULL,
@@ -129,13 +134,16 @@ CREATE TABLE `quarantine` (
 	`scope` text NOT NULL,
 	`faults` text NOT NULL,
 	`replayed_at` integer,
-	`replay` text
+	`replay` text,
+	`purged_at` integer
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `quarantine_sha256` ON `quarantine` (`sha256`);--> statement-breakpoint
+CREATE INDEX `quarantine_unpurged` ON `quarantine` (`last_seen_at`) WHERE purged_at IS NULL;--> statement-breakpoint
 CREATE TABLE `sessions` (
 	`icn` text PRIMARY KEY NOT NULL,
 	`state` text DEFAULT 'pending' NOT NULL,
+	`named_oh_patient_id` text,
 	`oh_patient_id` text,
 	`listed_until` integer,
 	`listed` integer DEFAULT 0 NOT NULL,
@@ -150,6 +158,11 @@ CREATE TABLE `sessions` (
 );
 --> statement-breakpoint
 CREATE INDEX `sessions_due` ON `sessions` (`due_at`) WHERE state = 'pending';--> statement-breakpoint
+CREATE TABLE `settings` (
+	`name` text PRIMARY KEY NOT NULL,
+	`value` text NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `tombstones` (
 	`ref` text NOT NULL,
 	`deleted_at` integer NOT NULL,

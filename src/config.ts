@@ -54,6 +54,8 @@ const environment = z.object({
     .default('2015-01-01')
     .transform((date) => Date.parse(date)),
 
+  OH_PATIENT_ID_SOURCE: z.enum(['fhir-search', 'mpi-cerner-id']).default('fhir-search'),
+
   OH_AUTH_METHOD: z.enum(authMethods).default('oauth2-basic'),
   OH_AUTH_TOKEN_URL: url.optional(),
   OH_AUTH_CLIENT_ID: text.optional(),
@@ -64,8 +66,12 @@ const environment = z.object({
   OH_AUTH_PRIVATE_KEY: text.optional(),
   OH_AUTH_KEY_ID: text.optional(),
 
-  FEED_SECRET: text.optional(),
+  FEED_SECRET: list,
   FEED_TOKENS: list,
+  FEED_PASSWORDS: list.refine((pairs) => pairs.every((pair) => pair.includes(':')), {
+    error: 'must be user:password pairs, separated by commas',
+  }),
+  FEED_TOPIC: text.optional(),
   FEED_MESSAGE_ID_PREFIX: text.optional(),
   FEED_PATIENT_ELEMENT: z
     .string()
@@ -75,11 +81,18 @@ const environment = z.object({
   AUTH: z.enum(['required', 'none']).default('required'),
 
   RETRY_SCHEDULE: schedule,
-  MAX_ATTEMPTS: integer(1, 1000).default(20),
+  MAX_ATTEMPTS: integer(1, 1000).default(200),
+  MAX_AGE_HOURS: integer(1, 87_600).default(168),
+  ON_DEAD: z.enum(['release', 'hold']).default('release'),
+  BREAKER_FAILURES: integer(1, 1000).default(5),
+  RATE_PER_SECOND: z.coerce.number().min(0).max(10_000).default(0),
   DELIVERY_TIMEOUT_MS: integer(10, 600_000).default(10_000),
   CONCURRENCY: integer(1, 256).default(16),
   LEASE_MS: integer(100, 3_600_000).default(60_000),
   MAX_BACKLOG: integer(1, 100_000_000).default(1_000_000),
+  MIN_FREE_DISK_MB: integer(0, 100_000_000).default(200),
+  RETENTION_DAYS: integer(1, 36_500).default(90),
+  RETENTION_DEAD_DAYS: integer(1, 36_500).default(365),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
@@ -120,6 +133,11 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
   return parsed.data;
 }
 
+/** Where the SQLite file is, for programs that need nothing else. */
+export function databasePath(env: Record<string, string | undefined>): string {
+  return environment.shape.DATABASE_PATH.parse(env['DATABASE_PATH'] || undefined);
+}
+
 /** What can be said of the variables that depend on each other even when others are bad. */
 function withDefaults(set: Record<string, string | undefined>): Across {
   const across = environment.pick({
@@ -127,6 +145,7 @@ function withDefaults(set: Record<string, string | undefined>): Across {
     API_TOKENS: true,
     FEED_SECRET: true,
     FEED_TOKENS: true,
+    FEED_PASSWORDS: true,
     OH_AUTH_METHOD: true,
     OH_AUTH_TOKEN_URL: true,
     OH_AUTH_CLIENT_ID: true,
@@ -150,8 +169,13 @@ function faultsAcross(config: Across): ConfigFault[] {
   if (config.AUTH === 'required') {
     const hint = 'or set AUTH=none on a machine nobody else reaches';
     need(config.API_TOKENS?.length === 0, 'API_TOKENS', `is missing: name a token, ${hint}`);
-    const hasFeedCredential = config.FEED_SECRET || config.FEED_TOKENS?.length;
-    need(!hasFeedCredential, 'FEED_SECRET', `is missing: set it or FEED_TOKENS, ${hint}`);
+    const feedCredentials = [config.FEED_SECRET, config.FEED_TOKENS, config.FEED_PASSWORDS].flat();
+    const hasFeedCredential = feedCredentials.length > 0;
+    need(
+      !hasFeedCredential,
+      'FEED_SECRET',
+      `is missing: set it, FEED_TOKENS or FEED_PASSWORDS, ${hint}`,
+    );
   }
   for (const variable of variablesOf(config.OH_AUTH_METHOD)) {
     need(

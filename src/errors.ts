@@ -7,6 +7,7 @@ const statusByCode = {
   malformed: 400,
   unauthorized: 401,
   'not-found': 404,
+  conflict: 409,
   'too-large': 413,
   'unsupported-media-type': 415,
   invalid: 422,

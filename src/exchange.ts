@@ -6,13 +6,18 @@ import { history } from './flows/history.ts';
 import { mhvToOh } from './flows/mhv-to-oh.ts';
 import { ohToMhv } from './flows/oh-to-mhv.ts';
 import { type AppOptions, createApp } from './http/app.ts';
+import type { Destinations } from './http/destinations.ts';
 import type { Instant } from './message.ts';
 import { createMhvClient } from './mhv/client.ts';
+import { createMhvSessions } from './mhv/session.ts';
 import { createAuthorizer, type AuthOptions as OhAuthOptions } from './oh/auth.ts';
 import { createOhFhir } from './oh/fhir.ts';
 import { createOhMedia } from './oh/media.ts';
 import { createOhMessaging } from './oh/messaging.ts';
+import { publicKeySet } from './oh/oauth2.ts';
 import { createEngine, type Engine } from './queue/engine.ts';
+import { createPollerLock } from './queue/lock.ts';
+import { createUpkeep } from './queue/upkeep.ts';
 import { openStore } from './store/sqlite.ts';
 import type { Store } from './store/store.ts';
 
@@ -33,6 +38,10 @@ export interface Exchange {
   stop(): Promise<void>;
 }
 
+const MIB = 1024 * 1024;
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
+
 /**
  * Opens the store and listens; the pollers wait for `engine.start()`. Throws when the file or the
  * port can't be had.
@@ -44,17 +53,28 @@ export async function createExchange(config: Config, around: Surroundings): Prom
     leaseMs: config.LEASE_MS,
     maxAttempts: config.MAX_ATTEMPTS,
     maxBacklog: config.MAX_BACKLOG,
+    onDead: config.ON_DEAD,
+    minFreeBytes: config.MIN_FREE_DISK_MB * MIB,
+    onFailure: (code) => around.log.error({ event: 'database', code }),
     now,
   });
   const engine = createEngine({
     ...around,
     store,
-    policy: { scheduleMs: config.RETRY_SCHEDULE, maxAttempts: config.MAX_ATTEMPTS },
+    policy: {
+      scheduleMs: config.RETRY_SCHEDULE,
+      maxAttempts: config.MAX_ATTEMPTS,
+      maxAgeMs: config.MAX_AGE_HOURS * HOUR_MS,
+    },
+    breaker: { failures: config.BREAKER_FAILURES, scheduleMs: config.RETRY_SCHEDULE },
+    ratePerSecond: config.RATE_PER_SECOND,
     leaseMs: config.LEASE_MS,
     concurrency: config.CONCURRENCY,
+    ...createKeepers(config, store, around),
     ...createFlows(config, store, around),
   });
-  const app = createApp(appOptions(config, store, around));
+  const destinations = destinationsOf(engine, store, around.log);
+  const app = createApp({ ...appOptions(config, store, around), destinations });
   app.listen({ hostname: config.HOST, port: config.PORT });
   const { server } = app;
   if (!server) throw new Error('The HTTP server did not start.');
@@ -68,6 +88,19 @@ export async function createExchange(config: Config, around: Surroundings): Prom
       store.close();
     },
   };
+}
+
+/** Who polls the file, and what is done to it from time to time. */
+function createKeepers(config: Config, store: Store, around: Surroundings) {
+  const lock = createPollerLock({ store: store.upkeep, ...around });
+  const upkeep = createUpkeep({
+    store: store.upkeep,
+    keepDoneMs: config.RETENTION_DAYS * DAY_MS,
+    keepDeadMs: config.RETENTION_DEAD_DAYS * DAY_MS,
+    isOurs: () => lock.isHeld(),
+    ...around,
+  });
+  return { lock, upkeep };
 }
 
 function createFlows(config: Config, store: Store, { now }: Surroundings) {
@@ -87,13 +120,16 @@ function createFlows(config: Config, store: Store, { now }: Surroundings) {
     stationSystem: config.OH_STATION_SYSTEM,
   });
   const media = createOhMedia({ ...upstream, baseUrl: config.OH_MEDIA_BASE_URL });
-  const mhv = createMhvClient({
+  const mhvOptions = {
     timeoutMs,
     now,
     baseUrl: config.MHV_BASE_URL,
     appToken: config.MHV_APP_TOKEN,
     ...(config.MHV_API_KEY ? { apiKey: config.MHV_API_KEY } : {}),
-  });
+  };
+  const mhv = createMhvClient(mhvOptions);
+  const mhvSessionOf = createMhvSessions(mhvOptions);
+  const patients = { fhir, patientIdSource: config.OH_PATIENT_ID_SOURCE };
   const defaults = {
     ...(config.OH_DEFAULT_POOL_ID ? { defaultPoolId: config.OH_DEFAULT_POOL_ID } : {}),
     ...(config.OH_DEFAULT_STATION_NUMBER
@@ -103,9 +139,9 @@ function createFlows(config: Config, store: Store, { now }: Surroundings) {
   return {
     flows: {
       'oh-to-mhv': ohToMhv({ store, messaging, fhir, media, mhv, ...defaults }),
-      'mhv-to-oh': mhvToOh({ store, messaging, fhir, media, now }),
+      'mhv-to-oh': mhvToOh({ store, messaging, media, mhvSessionOf, now, ...patients }),
     },
-    listHistory: history({ messaging, fhir, historySince: config.OH_HISTORY_SINCE, now }),
+    listHistory: history({ messaging, historySince: config.OH_HISTORY_SINCE, now, ...patients }),
   };
 }
 
@@ -141,16 +177,40 @@ function ohAuth(config: Config): OhAuthOptions | undefined {
   }
 }
 
-function appOptions(config: Config, store: Store, { log }: Surroundings): AppOptions {
+/** Who paused or resumed is logged: a resume leaves no trace in the file. */
+function destinationsOf(engine: Engine, store: Store, log: Logger): Destinations {
+  return {
+    list: () => engine.destinations(),
+    async pause(destination, actor) {
+      await store.pause(destination, actor);
+      log.warn({ event: 'pause', destination, actor });
+    },
+    async resume(destination, actor) {
+      await store.resume(destination);
+      log.warn({ event: 'resume', destination, actor });
+    },
+  };
+}
+
+function appOptions(
+  config: Config,
+  store: Store,
+  { log, now }: Surroundings,
+): Omit<AppOptions, 'destinations'> {
+  const auth = ohAuth(config);
   return {
     store,
     log,
     extraction: extractionOf(config),
+    ...(config.FEED_TOPIC ? { feedTopic: config.FEED_TOPIC } : {}),
+    ...(auth?.method === 'private-key-jwt' ? { keySet: publicKeySet([auth]) } : {}),
     auth: {
       mode: config.AUTH,
       apiTokens: config.API_TOKENS,
       feedTokens: config.FEED_TOKENS,
-      ...(config.FEED_SECRET ? { feedSecret: config.FEED_SECRET } : {}),
+      feedPasswords: config.FEED_PASSWORDS,
+      feedSecrets: config.FEED_SECRET,
+      now,
     },
   };
 }

@@ -52,6 +52,11 @@ export interface Send {
   inReplyToOhMessageId?: string;
   mhvMessageId?: string;
   attachments?: Attachment[];
+  /** Files of `mhvMessageId` that are fetched from MHV as the user `mhvCorrelationId`. */
+  mhvAttachmentIds?: string[];
+  mhvCorrelationId?: string;
+  /** The patient's id at OH, as the caller has it from MPI's 200CRNR identifier. */
+  ohPatientId?: string;
 }
 
 /** A person, team or patient that writes or receives an OH message. */

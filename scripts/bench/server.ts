@@ -14,9 +14,21 @@ const store = openStore({
 });
 const app = createApp({
   store,
+  destinations: {
+    list: async () => [],
+    pause: (to, by) => store.pause(to, by),
+    resume: (to) => store.resume(to),
+  },
   log: pino({ level: 'silent' }),
   extraction: { messagingBaseUrl: MESSAGING, authority: 'demo' },
-  auth: { mode: 'none', apiTokens: [], feedTokens: [] },
+  auth: {
+    mode: 'none',
+    apiTokens: [],
+    feedTokens: [],
+    feedPasswords: [],
+    feedSecrets: [],
+    now: Date.now,
+  },
 });
 app.listen({ hostname: '127.0.0.1', port: 0 });
 console.log(JSON.stringify({ url: app.server?.url.origin }));

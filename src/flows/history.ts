@@ -3,13 +3,12 @@
  * into the inbox, as if the feed had pushed them. From there on they are flow 1.
  */
 import type { Entry, Instant } from '../message.ts';
-import type { OhFhir } from '../oh/fhir.ts';
 import type { OhListedMessage, OhMessaging } from '../oh/messaging.ts';
 import type { ListHistory } from '../queue/attempt.ts';
+import { ohPatientIdOf, type PatientOptions } from './patient.ts';
 
-export interface HistoryOptions {
+export interface HistoryOptions extends PatientOptions {
   messaging: OhMessaging;
-  fhir: OhFhir;
   /** Nothing older is asked for. */
   historySince: Instant;
   now: () => Instant;
@@ -21,10 +20,11 @@ const WINDOW_MS = 90 * 24 * 60 * 60 * 1000;
 const BOXES: Entry['box'][] = ['inbox', 'outbox'];
 
 /** Makes the listing of one window. */
-export function history({ messaging, fhir, historySince, now }: HistoryOptions): ListHistory {
+export function history(options: HistoryOptions): ListHistory {
+  const { messaging, historySince, now } = options;
   return async (session, context) => {
-    const patientId =
-      session.ohPatientId ?? (await fhir.patientByIcn(session.icn, context)).patientId;
+    const patient = { icn: session.icn, named: session.namedOhPatientId };
+    const patientId = session.ohPatientId ?? (await ohPatientIdOf(options, patient, context));
     const since = session.listedUntil ?? historySince;
     const today = now();
     const until = Math.min(since + WINDOW_MS, today);

@@ -2,9 +2,8 @@
  * Flow 2: a message posted by MHV, or by a person with cURL, reaches the patient's OH outbox.
  * Send -> the patient's OH id and the pool's consent -> OH's shape -> Oracle Health.
  */
-import { createHash } from 'node:crypto';
-import type { MediaReference, Outcome, Send, ToOh } from '../message.ts';
-import type { OhFhir } from '../oh/fhir.ts';
+import type { Attachment, Outcome, Send, ToOh } from '../message.ts';
+import type { MhvSession } from '../mhv/session.ts';
 import type { OhMedia } from '../oh/media.ts';
 import type { OhListedMessage, OhMessaging } from '../oh/messaging.ts';
 import type { DeliveryContext, Translation } from '../queue/attempt.ts';
@@ -12,17 +11,23 @@ import type { Flow } from '../queue/engine.ts';
 import type { Claimed, Store } from '../store/store.ts';
 import { toOh } from '../translate/to-oh.ts';
 import type { CallContext } from '../upstream.ts';
+import { withFilesAtOh } from './attachments.ts';
+import { ohPatientIdOf, type PatientOptions } from './patient.ts';
 
-export interface MhvToOhOptions {
+export interface MhvToOhOptions extends PatientOptions {
   store: Store;
   messaging: OhMessaging;
-  fhir: OhFhir;
   media: OhMedia;
+  /** Opens MHV as one of its users, to fetch files. */
+  mhvSessionOf: (mhvCorrelationId: string) => MhvSession;
   now: () => number;
 }
 
-/** OH keeps dates to the second, and its clock is not ours. */
-const CLOCK_TOLERANCE_MS = 5 * 60 * 1000;
+/**
+ * OH's clock is not ours, and ours may have jumped: missing a message that is there doubles it, while
+ * looking far costs one list, for only the exchange makes a body that is equal to the letter.
+ */
+const CLOCK_TOLERANCE_MS = 24 * 60 * 60 * 1000;
 
 /** Makes the two stages of the flow. */
 export function mhvToOh(options: MhvToOhOptions): Flow {
@@ -33,17 +38,39 @@ export function mhvToOh(options: MhvToOhOptions): Flow {
 }
 
 async function translate(
-  { messaging, fhir }: MhvToOhOptions,
+  options: MhvToOhOptions,
   send: Send,
   context: CallContext,
 ): Promise<Translation> {
-  const { patientId } = await fhir.patientByIcn(send.icn, context);
-  const access = await messaging.poolAccess([send.receivingPoolId], context);
+  const patient = { icn: send.icn, named: send.ohPatientId };
+  const patientId = await ohPatientIdOf(options, patient, context);
+  const access = await options.messaging.poolAccess([send.receivingPoolId], context);
   if (access.get(send.receivingPoolId) !== true) {
     const reason = 'OH does not let patients write to the receiving pool.';
     return { kind: 'rejected', code: 'oh:recipient-denied', reason };
   }
-  return toOh(send, patientId);
+  const fetched = await fetchFiles(options, send, context);
+  return toOh({ ...send, attachments: [...(send.attachments ?? []), ...fetched] }, patientId);
+}
+
+/** The files that the send only refers to, from the MHV message they belong to. */
+async function fetchFiles(
+  { mhvSessionOf }: MhvToOhOptions,
+  { mhvAttachmentIds = [], mhvMessageId, mhvCorrelationId }: Send,
+  context: CallContext,
+): Promise<Attachment[]> {
+  const files: Attachment[] = [];
+  for (const attachmentId of mhvAttachmentIds) {
+    const session = mhvSessionOf(mhvCorrelationId ?? '');
+    const ids = { messageId: mhvMessageId ?? '', attachmentId };
+    const {
+      bytes,
+      mimeType,
+      name = `attachment-${attachmentId}`,
+    } = await session.file(ids, context);
+    files.push({ name, mimeType, contentBase64: Buffer.from(bytes).toString('base64') });
+  }
+  return files;
 }
 
 async function deliver(
@@ -54,23 +81,26 @@ async function deliver(
   const message = claimed.payload as ToOh;
   if (claimed.inDoubtSince !== undefined) {
     context.note('asked');
-    const ohMessageId = await findInOutbox(options, message, claimed.inDoubtSince, context);
+    const ohMessageId = await findInOutbox(options, claimed, claimed.inDoubtSince, context);
     context.note(ohMessageId ? 'found' : 'not there');
     if (ohMessageId) return delivered(message, ohMessageId, true);
   }
-  const attachments = await uploadAttachments(options, claimed.id, message, context);
-  const { ohMessageId } = await options.messaging.send(
-    {
-      patientId: message.ohPatientId,
-      receivingPoolId: message.receivingPoolId,
-      subject: message.subject,
-      xhtml: message.xhtml,
-      ...(message.previousMessageId ? { previousMessageId: message.previousMessageId } : {}),
-      attachments,
-    },
-    context,
+  const files = { id: claimed.id, attachments: message.attachments };
+  const { ohMessageId } = await withFilesAtOh(options, files, context, (attachments) =>
+    options.messaging.send({ ...sendRequestOf(message), attachments }, context),
   );
   return delivered(message, ohMessageId, false);
+}
+
+function sendRequestOf(message: ToOh) {
+  const { previousMessageId } = message;
+  return {
+    patientId: message.ohPatientId,
+    receivingPoolId: message.receivingPoolId,
+    subject: message.subject,
+    xhtml: message.xhtml,
+    ...(previousMessageId ? { previousMessageId } : {}),
+  };
 }
 
 function delivered({ mhvMessageId }: ToOh, ohMessageId: string, found: boolean): Outcome {
@@ -79,24 +109,28 @@ function delivered({ mhvMessageId }: ToOh, ohMessageId: string, found: boolean):
 }
 
 /**
- * Looks for a message that an earlier attempt may have stored: one that the patient sent since then,
- * equal in subject, receiver and body, and that is not the trace of another send.
+ * Looks for a message that an earlier attempt may have stored: the one it is known to have stored, or
+ * one that the patient sent since then, equal in subject, receiver and body, and that is not the trace
+ * of another send.
  */
 async function findInOutbox(
   { store, messaging, now }: MhvToOhOptions,
-  message: ToOh,
+  claimed: Claimed,
   inDoubtSince: number,
   context: CallContext,
 ): Promise<string | undefined> {
+  const message = claimed.payload as ToOh;
   const patientId = message.ohPatientId;
   const since = inDoubtSince - CLOCK_TOLERANCE_MS;
   const until = now() + CLOCK_TOLERANCE_MS;
   const listed = await messaging.listMessages({ patientId, box: 'outbox', since, until }, context);
+  const stored = (await store.find(claimed.id))?.ohMessageId;
+  if (listed.some(({ id }) => id === stored)) return stored;
   for (const { id } of listed.filter((candidate) => looksLike(candidate, message))) {
-    const link = await store.linkOf(id);
-    if (link?.direction !== undefined) continue;
-    const stored = await messaging.getMessage({ patientId, box: 'outbox', messageId: id }, context);
-    if (stored.blocks.some(({ text }) => text === message.xhtml)) return id;
+    // A link the other way is no other send: the feed or a history may have announced this very message.
+    if ((await store.linkOf(id))?.direction === 'mhv-to-oh') continue;
+    const found = await messaging.getMessage({ patientId, box: 'outbox', messageId: id }, context);
+    if (found.blocks.some(({ text }) => text === message.xhtml)) return id;
   }
   return undefined;
 }
@@ -104,28 +138,4 @@ async function findInOutbox(
 function looksLike(candidate: OhListedMessage, message: ToOh): boolean {
   const isToPool = candidate.receivers.some(({ id }) => id === message.receivingPoolId);
   return candidate.subject === message.subject && isToPool;
-}
-
-/** Uploads what an earlier attempt has not; each upload is remembered before the next one begins. */
-async function uploadAttachments(
-  { store, media }: MhvToOhOptions,
-  messageId: string,
-  message: ToOh,
-  context: CallContext,
-): Promise<MediaReference[]> {
-  if (message.attachments.length === 0) return [];
-  const known = await store.uploadsOf(messageId);
-  const references: MediaReference[] = [];
-  for (const [position, { name, mimeType, contentBase64 }] of message.attachments.entries()) {
-    const bytes = new Uint8Array(Buffer.from(contentBase64, 'base64'));
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const earlier = known.find((one) => one.position === position && one.sha256 === sha256);
-    const idempotencyKey = `${messageId}:${position}`;
-    const reference =
-      (earlier?.reference as MediaReference | undefined) ??
-      (await media.upload({ name, mimeType, bytes, idempotencyKey }, context));
-    if (!earlier) await store.rememberUpload(messageId, { position, sha256, reference });
-    references.push(reference);
-  }
-  return references;
 }

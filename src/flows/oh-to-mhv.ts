@@ -12,6 +12,7 @@ import type { Flow } from '../queue/engine.ts';
 import type { Claimed, Link, Store } from '../store/store.ts';
 import { type MhvFacts, toMhv } from '../translate/to-mhv.ts';
 import { type CallContext, UpstreamError } from '../upstream.ts';
+import { withFilesAtMhv } from './attachments.ts';
 import { conversationOf } from './conversation.ts';
 
 export interface OhToMhvOptions {
@@ -56,8 +57,10 @@ async function deliver(
   const found = await options.mhv.findByOhMessageId(message.ohMessageId, context);
   if (isInDoubt) context.note(found ? 'found' : 'not there');
   if (found) return delivered({ ohMessageId: message.ohMessageId, ...found }, true);
-  const attachments = await carryAttachments(options, message, context);
-  const inserted = await options.mhv.insert(message, attachments, context);
+  const files = { id: claimed.id, attachments: message.attachments };
+  const inserted = await withFilesAtMhv(options, files, context, (attachments) =>
+    options.mhv.insert(message, attachments, context),
+  );
   return delivered({ ohMessageId: message.ohMessageId, ...inserted }, false);
 }
 
@@ -162,14 +165,4 @@ async function ifKnown(name: Promise<string | undefined>): Promise<string | unde
     if (error instanceof UpstreamError && error.outcome.kind === 'rejected') return undefined;
     throw error;
   }
-}
-
-async function carryAttachments({ media }: OhToMhvOptions, message: ToMhv, context: CallContext) {
-  const attachments = [];
-  for (const reference of message.attachments) {
-    const { bytes, mimeType } = await media.download(reference, context);
-    const contentBase64 = Buffer.from(bytes).toString('base64');
-    attachments.push({ name: reference.name, mimeType, size: bytes.byteLength, contentBase64 });
-  }
-  return attachments;
 }

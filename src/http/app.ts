@@ -5,16 +5,25 @@ import type { Logger } from 'pino';
 import type { Extraction } from '../atom/extract.ts';
 import type { Store } from '../store/store.ts';
 import type { AuthOptions } from './auth.ts';
+import { type Destinations, destinations } from './destinations.ts';
 import { feed } from './feed.ts';
 import { health } from './health.ts';
+import { keys } from './keys.ts';
 import { messages } from './messages.ts';
+import { operator } from './operator.ts';
+import { quarantine } from './operator-quarantine.ts';
 import { problems } from './problem.ts';
 import { sessions } from './sessions.ts';
 
 export interface AppOptions {
   store: Store;
+  destinations: Destinations;
   auth: AuthOptions;
   extraction: Extraction;
+  /** The only topic whose subscription is confirmed; any, when absent. */
+  feedTopic?: string;
+  /** JSON Web Key set (RFC 7517) with the public halves of the keys we sign with. */
+  keySet?: { keys: object[] };
   log: Logger;
 }
 
@@ -34,6 +43,8 @@ export function createApp(options: AppOptions) {
     .use(
       openapi({
         path: '/openapi',
+        // It takes a path with a dot for a file and leaves it out.
+        exclude: { staticFile: false },
         documentation: {
           info: {
             title: 'SM Exchange',
@@ -46,6 +57,10 @@ export function createApp(options: AppOptions) {
     )
     .use(health(options))
     .use(feed({ ...options, maxBytes: FEED_MAX_BYTES }))
+    .use(keys(options))
     .use(messages(options))
+    .use(destinations(options))
+    .use(operator(options))
+    .use(quarantine({ ...options, maxBytes: FEED_MAX_BYTES }))
     .use(sessions(options));
 }

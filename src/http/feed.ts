@@ -11,6 +11,7 @@ export interface FeedOptions {
   store: Store;
   auth: AuthOptions;
   extraction: Extraction;
+  feedTopic?: string;
   maxBytes: number;
 }
 
@@ -44,7 +45,7 @@ export function feed(options: FeedOptions) {
         },
       },
     )
-    .get('/oh/feed', ({ query }) => new Response(query['hub.challenge']), {
+    .get('/oh/feed', ({ query }) => confirm(options, query), {
       query: t.Object({
         'hub.mode': t.Union([t.Literal('subscribe'), t.Literal('unsubscribe')]),
         'hub.topic': t.String(),
@@ -53,10 +54,20 @@ export function feed(options: FeedOptions) {
       }),
       detail: {
         summary: 'Verify the subscription (WebSub §5.3)',
-        description: 'Echoes hub.challenge.',
+        description: 'Echoes hub.challenge when the topic is ours, else 404.',
         tags: ['Oracle Health'],
       },
     });
+}
+
+function confirm(
+  { feedTopic }: FeedOptions,
+  query: { 'hub.topic': string; 'hub.challenge': string },
+): Response {
+  if (feedTopic !== undefined && query['hub.topic'] !== feedTopic) {
+    throw new ExchangeError('not-found', 'The topic is not one of ours.');
+  }
+  return new Response(query['hub.challenge'], { headers: { 'Content-Type': 'text/plain' } });
 }
 
 /** Everything that can be refused is refused before anything is stored. */

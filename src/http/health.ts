@@ -4,9 +4,18 @@ import { ExchangeError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 
 const ok = t.Object({ status: t.Literal('ok') });
+const ready = t.Object({
+  status: t.Literal('ok'),
+  polledBy: t.Union([t.Literal('here'), t.Literal('elsewhere'), t.Literal('nowhere')], {
+    description: 'Which process delivers what this one takes: itself, another, or none just now',
+  }),
+});
 const OK = { status: 'ok' as const };
 
-/** `GET /health/live`: the process answers. `GET /health/ready`: the database can be written too. */
+/**
+ * `GET /health/live`: the process answers. `GET /health/ready`: it can take messages, so the database can
+ * be written and has room. That holds while another process polls the file, and that one delivers them.
+ */
 export function health({ store }: { store: Store }) {
   return new Elysia({ name: 'health' })
     .get('/health/live', () => OK, {
@@ -18,15 +27,15 @@ export function health({ store }: { store: Store }) {
       async () => {
         try {
           await store.check();
+          return { ...OK, polledBy: await store.upkeep.polledBy() };
         } catch (error) {
           if (error instanceof ExchangeError) throw error;
           const detail = 'The database cannot be written.';
           throw new ExchangeError('unavailable', detail, { retryAfterSeconds: 5 });
         }
-        return OK;
       },
       {
-        response: { 200: ok },
+        response: { 200: ready },
         detail: { summary: 'Can it take messages?', tags: ['Health'] },
       },
     );

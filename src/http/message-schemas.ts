@@ -1,10 +1,10 @@
 /** The shapes of the messages API, checked on the way in and published in OpenAPI. */
 import type { Static } from '@sinclair/typebox';
 import { t } from 'elysia';
-import { icn, oneOf } from './schemas.ts';
+import { cernerId, icn, oneOf } from './schemas.ts';
 
 /** MHV writes ids as JSON integers, people as text; inside the exchange they are text. */
-const digits = (what: string) =>
+export const digits = (what: string) =>
   t.Union(
     [
       t.String({ pattern: '^[0-9]{1,19}$' }),
@@ -58,6 +58,15 @@ export const sendBody = t.Object(
     ),
     inReplyToOhMessageId: t.Optional(ohMessageId),
     mhvMessageId: t.Optional(digits('an MHV message id')),
+    mhvCorrelationId: t.Optional(digits('an MHV user id')),
+    mhvAttachmentIds: t.Optional(
+      t.Array(digits('an MHV attachment id'), {
+        maxItems: 10,
+        error: 'must be a list of up to 10 attachment ids',
+        description: 'Files of mhvMessageId that the exchange fetches as mhvCorrelationId',
+      }),
+    ),
+    cernerId: t.Optional(cernerId),
     attachments: t.Optional(
       t.Array(attachment, { maxItems: 10, error: 'must be a list of up to 10 files' }),
     ),
@@ -72,12 +81,12 @@ export const sendAnswer = t.Object({
   status: t.Literal('IN_PROGRESS'),
 });
 
-const status = oneOf(['IN_PROGRESS', 'SENT', 'FAILED', 'INVALID'], {
+export const status = oneOf(['IN_PROGRESS', 'SENT', 'FAILED', 'INVALID'], {
   description:
     'IN_PROGRESS; SENT: delivered; FAILED: attempts are spent; INVALID: refused for good',
 });
-const direction = oneOf(['oh-to-mhv', 'mhv-to-oh']);
-const instant = t.String({ format: 'date-time', examples: ['2025-10-08T14:15:47.250Z'] });
+export const direction = oneOf(['oh-to-mhv', 'mhv-to-oh']);
+export const instant = t.String({ format: 'date-time', examples: ['2025-10-08T14:15:47.250Z'] });
 
 const problem = t.Object({
   code: t.String({ examples: ['oh:404'] }),
@@ -107,6 +116,9 @@ const messageSummary = t.Object(summary);
 
 export const messageView = t.Object({
   ...summary,
+  blockedBy: t.Optional(
+    t.String({ description: "Id of the same patient's message that this one waits for" }),
+  ),
   attempts: t.Array(
     t.Object({
       stage: oneOf(['inbox', 'outbox']),
@@ -121,6 +133,17 @@ export const messageView = t.Object({
       correlationId: t.String(),
     }),
   ),
+  events: t.Array(
+    t.Object({
+      at: instant,
+      stage: oneOf(['inbox', 'outbox']),
+      attempt: t.Optional(t.Integer({ description: 'Attempt that it happened in' })),
+      event: t.String({ examples: ['asked', 'found', 'replayed', 'dismissed'] }),
+      detail: t.Optional(t.String()),
+      actor: t.Optional(t.String({ description: 'The person who did it' })),
+    }),
+    { description: 'What was asked within attempts, and what a person did' },
+  ),
 });
 
 export const messageList = t.Object({
@@ -128,7 +151,7 @@ export const messageList = t.Object({
   next: t.Optional(t.String({ description: 'cursor of the next page; absent on the last' })),
 });
 
-const dateTime = t.String({
+export const dateTime = t.String({
   pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?(Z|[+-]\\d{2}:\\d{2})$',
   error: 'must be an RFC 3339 instant with an offset',
 });

@@ -22,6 +22,7 @@ import {
   sendAnswer,
   sendBody,
 } from './message-schemas.ts';
+import { idOfMpi } from './schemas.ts';
 
 export interface MessagesOptions {
   store: Store;
@@ -97,7 +98,24 @@ function toSend(body: SendBody): Send {
     ...(category === undefined ? {} : { category }),
     ...(inReplyToOhMessageId === undefined ? {} : { inReplyToOhMessageId }),
     ...(mhvMessageId === undefined ? {} : { mhvMessageId: String(mhvMessageId) }),
+    ...filesOf(body),
+    ...(body.cernerId === undefined ? {} : { ohPatientId: idOfMpi(body.cernerId) }),
     ...(attachments === undefined || attachments.length === 0 ? {} : { attachments }),
+  };
+}
+
+function filesOf({ mhvMessageId, mhvCorrelationId, mhvAttachmentIds = [] }: SendBody) {
+  if (mhvAttachmentIds.length === 0) return {};
+  const missing = Object.entries({ mhvMessageId, mhvCorrelationId })
+    .filter(([, id]) => id === undefined)
+    .map(([name]) => ({ pointer: `/${name}`, detail: 'must be given with mhvAttachmentIds' }));
+  if (missing.length > 0) {
+    const detail = missing.map((fault) => `body${fault.pointer}: ${fault.detail}`).join('; ');
+    throw new ExchangeError('invalid', detail, { faults: missing });
+  }
+  return {
+    mhvAttachmentIds: mhvAttachmentIds.map(String),
+    mhvCorrelationId: String(mhvCorrelationId),
   };
 }
 
@@ -132,7 +150,8 @@ function summaryBody(message: MessageSummary): MessageSummaryBody {
   };
 }
 
-function viewBody({ attempts, ...summary }: MessageView): MessageViewBody {
+/** A message as the API shows it. */
+export function viewBody({ attempts, events, ...summary }: MessageView): MessageViewBody {
   return {
     ...summaryBody(summary),
     attempts: attempts.map(({ startedAt, endedAt, ...same }) => ({
@@ -140,9 +159,11 @@ function viewBody({ attempts, ...summary }: MessageView): MessageViewBody {
       startedAt: rfc3339(startedAt),
       ...(endedAt === undefined ? {} : { endedAt: rfc3339(endedAt) }),
     })),
+    events: events.map(({ at, ...same }) => ({ ...same, at: rfc3339(at) })),
   };
 }
 
-function rfc3339(at: Instant): string {
+/** An instant as every answer writes it. */
+export function rfc3339(at: Instant): string {
   return new Date(at).toISOString();
 }

@@ -9,6 +9,7 @@ const titles: Record<ExchangeError['code'], string> = {
   malformed: 'The document is malformed.',
   unauthorized: 'Credentials are missing or wrong.',
   'not-found': 'There is no such thing here.',
+  conflict: 'It is not in a state for that.',
   'too-large': 'The request is too large.',
   'unsupported-media-type': 'The media type is not supported.',
   invalid: 'The request is invalid.',

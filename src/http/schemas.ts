@@ -7,6 +7,18 @@ export const icn = Type.String({
   examples: ['1012345678V123456'],
 });
 
+/** MPI's form of a Cerner id; only an active one (status A) is taken. */
+export const cernerId = Type.String({
+  pattern: '^\\w+\\^PI\\^200CRNR\\^US\\w+\\^A$',
+  error: 'must be an active 200CRNR identifier such as 7929590^PI^200CRNR^USVHA^A',
+  examples: ['7929590^PI^200CRNR^USVHA^A'],
+});
+
+/** The id in an MPI identifier, opaque as ever. */
+export function idOfMpi(identifier: string): string {
+  return identifier.split('^', 1)[0] ?? '';
+}
+
 /** One of a few words. Not Elysia's UnionEnum: that fills an absent field with its first word. */
 export function oneOf<const Words extends string[]>(
   words: [...Words],

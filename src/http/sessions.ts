@@ -2,7 +2,7 @@
 import { Elysia, t } from 'elysia';
 import type { SessionView, Store } from '../store/store.ts';
 import { type AuthOptions, checkApiCaller } from './auth.ts';
-import { icn, oneOf } from './schemas.ts';
+import { cernerId, icn, idOfMpi, oneOf } from './schemas.ts';
 
 export interface SessionsOptions {
   store: Store;
@@ -26,14 +26,15 @@ export function sessions({ store, auth }: SessionsOptions) {
     .post(
       '/sessions',
       async ({ body, set }) => {
-        const view = await store.requestSession(body.icn);
+        const named = body.cernerId && idOfMpi(body.cernerId);
+        const view = await store.requestSession(body.icn, named);
         set.status = view.status === 'IN_PROGRESS' ? 202 : 200;
         set.headers['location'] = `/sessions/${body.icn}`;
         return sessionBody(view);
       },
       {
         parse: 'json',
-        body: t.Object({ icn }, { additionalProperties: false }),
+        body: t.Object({ icn, cernerId: t.Optional(cernerId) }, { additionalProperties: false }),
         response: { 200: session, 202: session },
         detail: {
           summary: 'A patient logs in',

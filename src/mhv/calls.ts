@@ -22,6 +22,9 @@ export type MhvRequest = Pick<UpstreamRequest, 'method' | 'headers' | 'body' | '
   maxBytes?: number;
 };
 
+/** Makes calls under one kind of credentials and throws the verdict on all but success. */
+export type MhvCaller = (request: MhvRequest, context: CallContext) => Promise<UpstreamResponse>;
+
 /** Makes one call to MHV, whatever it answers. */
 export function mhvCall(
   options: MhvOptions,

@@ -2,13 +2,14 @@
  * Client of the operations by which MHV takes messages written in Oracle Health.
  *
  * ASSUMPTION: nobody has published these operations; path, fields and authentication (the application
- * token without a patient's session) are ours, and this is the only file that knows them.
+ * token without a patient's session, for the object store too) are ours, and this is the only file that knows them.
  */
 import { z } from 'zod';
 import { idSchema, readJson } from '../json.ts';
 import type { Instant, ToMhv } from '../message.ts';
 import type { CallContext, UpstreamResponse } from '../upstream.ts';
-import { isSuccess, type MhvOptions, type MhvRequest, mhvCall } from './calls.ts';
+import { isSuccess, type MhvCaller, type MhvOptions, type MhvRequest, mhvCall } from './calls.ts';
+import { presign, put } from './files.ts';
 import { isUnknown, refused } from './verdict.ts';
 
 export interface MhvClientOptions extends MhvOptions {
@@ -17,7 +18,7 @@ export interface MhvClientOptions extends MhvOptions {
 }
 
 /** A file for MHV: its content, or where it was put in MHV's object store. */
-type MhvAttachment = {
+export type MhvAttachment = {
   name: string;
   mimeType: string;
   /** In bytes. */
@@ -42,6 +43,11 @@ export interface MhvClient {
     attachments: MhvAttachment[],
     context: CallContext,
   ): Promise<MhvMessageIds>;
+  /** Puts a file that is too large for the gateway in MHV's object store. Never `in-doubt`. */
+  putFile(
+    file: { name: string; mimeType: string; bytes: Uint8Array<ArrayBuffer> },
+    context: CallContext,
+  ): Promise<{ lgAttachmentId: string }>;
 }
 
 /** A client for one MHV. */
@@ -49,6 +55,21 @@ export function createMhvClient(options: MhvClientOptions): MhvClient {
   return {
     findByOhMessageId: (ohMessageId, context) => find(options, ohMessageId, context),
     insert: (message, attachments, context) => insert(options, message, attachments, context),
+    async putFile({ name, mimeType, bytes }, context) {
+      const { url, lgAttachmentId } = await presign(exchangeCallOf(options), name, context);
+      await put(options, url, { bytes, mimeType }, context);
+      return { lgAttachmentId };
+    },
+  };
+}
+
+/** Calls as the exchange itself, not as a patient; throws the verdict on anything but success. */
+function exchangeCallOf(options: MhvClientOptions): MhvCaller {
+  return async (request, context) => {
+    const headers = { ...request.headers, appToken: options.appToken };
+    const response = await mhvCall(options, { ...request, headers }, context);
+    if (isSuccess(response)) return response;
+    throw refused(response, { effect: request.effect, now: options.now() });
   };
 }
 

@@ -3,8 +3,7 @@ import { z } from 'zod';
 import { readJson } from '../json.ts';
 import type { CallContext, UpstreamRequest, UpstreamResponse } from '../upstream.ts';
 import { call, retryAfterMs, UpstreamError } from '../upstream.ts';
-import type { MhvOptions } from './calls.ts';
-import type { SessionCall } from './session-token.ts';
+import type { MhvCaller, MhvOptions } from './calls.ts';
 
 export interface MhvFile {
   bytes: Uint8Array<ArrayBuffer>;
@@ -31,7 +30,7 @@ const linkBodySchema = z.union([
 /** Reads one file of a message: from the answer itself, or from the short-lived link it holds. */
 export async function readFile(
   options: MhvOptions,
-  sessionCall: SessionCall,
+  sessionCall: MhvCaller,
   ids: { messageId: string; attachmentId: string },
   context: CallContext,
 ): Promise<MhvFile> {
@@ -50,7 +49,7 @@ export async function readFile(
 
 /** Asks where to put a file; `fileName` must have an extension. The URL is good for ten minutes. */
 export async function presign(
-  sessionCall: SessionCall,
+  sessionCall: MhvCaller,
   fileName: string,
   context: CallContext,
 ): Promise<MhvPresignedUrl> {

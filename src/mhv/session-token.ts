@@ -2,7 +2,7 @@
 
 import { type Cache, createCache, type Loaded } from '../cache.ts';
 import { type CallContext, UpstreamError, type UpstreamResponse } from '../upstream.ts';
-import { isSuccess, type MhvOptions, type MhvRequest, mhvCall } from './calls.ts';
+import { isSuccess, type MhvCaller, type MhvOptions, type MhvRequest, mhvCall } from './calls.ts';
 import { needsNewSession, refused } from './verdict.ts';
 
 export interface MhvSessionOptions extends MhvOptions {
@@ -11,9 +11,6 @@ export interface MhvSessionOptions extends MhvOptions {
   /** How many sessions are kept; 1,000 unless told. */
   maxSessions?: number;
 }
-
-/** Makes one call as the user and gives a success; anything else is thrown as UpstreamError. */
-export type SessionCall = (request: MhvRequest, context: CallContext) => Promise<UpstreamResponse>;
 
 const DEFAULT_RENEW_BEFORE_MS = 60_000;
 const DEFAULT_MAX_SESSIONS = 1000;
@@ -25,7 +22,7 @@ const DEFAULT_MAX_SESSIONS = 1000;
  */
 export function createSessionCalls(
   options: MhvSessionOptions,
-): (mhvCorrelationId: string) => SessionCall {
+): (mhvCorrelationId: string) => MhvCaller {
   const maxEntries = options.maxSessions ?? DEFAULT_MAX_SESSIONS;
   const tokens = createCache<string>({ maxEntries, now: options.now });
   return (user) => async (request, context) => {

@@ -2,6 +2,7 @@
 
 import { readJson } from '../json.ts';
 import type { CallContext } from '../upstream.ts';
+import type { MhvCaller } from './calls.ts';
 import { type MhvFile, type MhvPresignedUrl, presign, put, readFile } from './files.ts';
 import {
   deliveryStatusSchema,
@@ -11,7 +12,7 @@ import {
   storedMessageSchema,
   threadSchema,
 } from './messages.ts';
-import { createSessionCalls, type MhvSessionOptions, type SessionCall } from './session-token.ts';
+import { createSessionCalls, type MhvSessionOptions } from './session-token.ts';
 import { type MhvNewMessage, messageForm, messageJson } from './writing.ts';
 
 export type { MhvSessionOptions };
@@ -45,7 +46,7 @@ export function createMhvSessions(
   return (mhvCorrelationId) => sessionOf(options, callsOf(mhvCorrelationId));
 }
 
-function sessionOf(options: MhvSessionOptions, sessionCall: SessionCall): MhvSession {
+function sessionOf(options: MhvSessionOptions, sessionCall: MhvCaller): MhvSession {
   return {
     create: (message, context) => write(sessionCall, '/message', message, context),
     reply: (messageId, message, context) =>
@@ -67,7 +68,7 @@ function sessionOf(options: MhvSessionOptions, sessionCall: SessionCall): MhvSes
 }
 
 async function write(
-  sessionCall: SessionCall,
+  sessionCall: MhvCaller,
   path: string,
   message: MhvNewMessage,
   context: CallContext,

@@ -4,7 +4,7 @@ import { readJson } from '../json.ts';
 import type { Instant } from '../message.ts';
 import { type CallContext, UpstreamError } from '../upstream.ts';
 import { messageListSchema, type OhListedMessage } from './messages.ts';
-import { getOfPatient, type OhMessagingOptions, urlOf } from './messaging-calls.ts';
+import { getOfPatient, type MessagingAccess, urlOf } from './messaging-calls.ts';
 import { halvesOf, type Window, windowsOf } from './windows.ts';
 
 export interface OhListRequest {
@@ -24,7 +24,7 @@ const DEFAULT_MAX_PER_WINDOW = 500;
  * to read, is read again in halves down to one second.
  */
 export async function listMessages(
-  options: OhMessagingOptions,
+  options: MessagingAccess,
   request: OhListRequest,
   context: CallContext,
 ): Promise<OhListedMessage[]> {
@@ -42,7 +42,7 @@ export async function listMessages(
 
 /** The window's list, or undefined when it is too long and the window can be cut. */
 async function listWindow(
-  options: OhMessagingOptions,
+  options: MessagingAccess,
   request: OhListRequest,
   window: Window,
   context: CallContext,

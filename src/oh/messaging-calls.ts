@@ -2,6 +2,7 @@
 import type { Instant } from '../message.ts';
 import { type CallContext, UpstreamError, type UpstreamResponse } from '../upstream.ts';
 import { type Authorizer, authorizedCall } from './authorized-call.ts';
+import type { Survivors } from './survivors.ts';
 import { refused } from './verdict.ts';
 
 export interface OhMessagingOptions {
@@ -16,8 +17,11 @@ export interface OhMessagingOptions {
   windowDays?: number;
   /** A window with more messages than this is read again in halves; 500 unless told. */
   maxPerWindow?: number;
-  /** Told when a read showed that a patient was combined into another. */
-  onCombined?: (oldPatientId: string, newPatientId: string) => void;
+}
+
+/** The options, and what the client has learned. */
+export interface MessagingAccess extends OhMessagingOptions {
+  survivors: Survivors;
 }
 
 const MAX_HOPS = 5;
@@ -58,27 +62,30 @@ export async function get(
 /**
  * Reads something of a patient. A patient who was combined into another is answered with 301: the
  * survivor's id is taken from `Location` and the URL rebuilt by `urlFor`, because the printed paths
- * lose message ids and can name another host, which is never called. At most 5 hops. The answer's
- * patient comes back with it.
+ * lose message ids and can name another host, which is never called. At most 5 hops, and a survivor
+ * is remembered. The answer's patient comes back with it.
  */
 export async function getOfPatient(
-  options: OhMessagingOptions,
+  options: MessagingAccess,
   patientId: string,
   urlFor: (patientId: string) => string,
   context: CallContext,
 ): Promise<{ response: UpstreamResponse; patientId: string }> {
   const seen = new Set<string>();
-  let current = patientId;
+  let current = options.survivors.of(patientId);
   while (!seen.has(current)) {
     if (seen.size > MAX_HOPS) throw unreachable('The patient was combined too many times over.');
     seen.add(current);
     const response = await read(options, urlFor(current), context);
     if (response.status === 200) {
-      if (current !== patientId) options.onCombined?.(patientId, current);
+      if (current !== patientId) options.survivors.remember(patientId, current);
       return { response, patientId: current };
     }
     const survivor = response.status === 301 ? patientOf(response.headers) : undefined;
-    if (survivor === undefined) throw refusedRead(options, response, 'oh:patient-unknown');
+    if (survivor === undefined) {
+      options.survivors.forget(patientId);
+      throw refusedRead(options, response, 'oh:patient-unknown');
+    }
     current = survivor;
   }
   throw unreachable('The patient was combined in a circle.');

@@ -5,9 +5,15 @@ import type { OhMessage } from '../message.ts';
 import { type CallContext, UpstreamError } from '../upstream.ts';
 import { listMessages, type OhListRequest } from './listing.ts';
 import { messageMapSchema, type OhListedMessage, ohMessage } from './messages.ts';
-import { getOfPatient, type OhMessagingOptions, urlOf } from './messaging-calls.ts';
+import {
+  getOfPatient,
+  type MessagingAccess,
+  type OhMessagingOptions,
+  urlOf,
+} from './messaging-calls.ts';
 import { findPools, getPools, type OhPool, personnelAccess, poolAccess } from './pools.ts';
 import { type OhSendRequest, type OhSent, send } from './sending.ts';
+import { createSurvivors } from './survivors.ts';
 
 export type { OhListedMessage, OhMessagingOptions };
 
@@ -43,7 +49,9 @@ export interface OhMessaging {
 }
 
 /** A client for one authority. */
-export function createOhMessaging(options: OhMessagingOptions): OhMessaging {
+export function createOhMessaging(messagingOptions: OhMessagingOptions): OhMessaging {
+  const survivors = createSurvivors(messagingOptions.now);
+  const options: MessagingAccess = { ...messagingOptions, survivors };
   return {
     getMessage: (request, context) => getMessage(options, request, context),
     listMessages: (request, context) => listMessages(options, request, context),
@@ -56,7 +64,7 @@ export function createOhMessaging(options: OhMessagingOptions): OhMessaging {
 }
 
 async function getMessage(
-  options: OhMessagingOptions,
+  options: MessagingAccess,
   request: OhMessageRequest,
   context: CallContext,
 ): Promise<OhMessage> {

@@ -75,6 +75,27 @@ export function delivering(options: AttemptOptions, deliver: Deliver) {
   };
 }
 
+/**
+ * The same delivery, never twice at once for one message. A clock that jumps ahead ends a lease while
+ * its attempt goes on: both would ask, both would be told that the message is not there, and both would
+ * send. The second is put off by `waitMs` instead, and asks when the first is over.
+ */
+export function alone(deliver: Deliver, waitMs: number): Deliver {
+  const underWay = new Set<string>();
+  return async (claimed, context) => {
+    if (underWay.has(claimed.id)) {
+      const reason = 'An earlier attempt is still under way.';
+      return { kind: 'postponed', code: 'under-way', reason, retryAfterMs: waitMs };
+    }
+    underWay.add(claimed.id);
+    try {
+      return await deliver(claimed, context);
+    } finally {
+      underWay.delete(claimed.id);
+    }
+  };
+}
+
 /** Makes the work of the lane of sessions: one window a claim. */
 export function listing(options: AttemptOptions, list: ListHistory) {
   const { store, now, random, policy } = options;
@@ -84,7 +105,8 @@ export function listing(options: AttemptOptions, list: ListHistory) {
       await store.advanceSession(claimed, result);
       return;
     }
-    const { state, ...next } = settlementOf(result, claimed.spent, policy, now(), random());
+    const spent = { attempts: claimed.spent };
+    const { state, ...next } = settlementOf(result, spent, policy, now(), random());
     await store.failSession(claimed, result, 'dueAt' in next ? next.dueAt : undefined);
     const { correlationId } = claimed;
     const { code, reason } = result;
@@ -99,7 +121,8 @@ async function settle(
   notes: Note[] = [],
 ): Promise<void> {
   const { store, policy, now, random } = options;
-  const settlement = settlementOf(outcome, claimed.spent, policy, now(), random());
+  const spent = { attempts: claimed.spent, acceptedAt: claimed.replayedAt ?? claimed.acceptedAt };
+  const settlement = settlementOf(outcome, spent, policy, now(), random());
   const held = await store.settle(claimed, settlement, notes);
   const { kind } = outcome;
   logAttempt(options, claimed, {

@@ -1,8 +1,9 @@
 /** The exchange's pollers: one for each lane, so that a slow destination holds up nobody else. */
-import type { Direction } from '../message.ts';
-import type { Lane, Stage, Store } from '../store/store.ts';
+import type { Direction, Instant } from '../message.ts';
+import type { Lane, Stage } from '../store/store.ts';
 import {
   type AttemptOptions,
+  alone,
   type Deliver,
   delivering,
   type ListHistory,
@@ -10,7 +11,11 @@ import {
   type Translate,
   translating,
 } from './attempt.ts';
+import type { BreakerPolicy } from './breaker.ts';
+import { Gate, type GateView } from './gate.ts';
+import type { PollerLock } from './lock.ts';
 import { Poller } from './poller.ts';
+import type { Upkeep } from './upkeep.ts';
 
 /** What one direction does at each of its two stages. */
 export interface Flow {
@@ -20,68 +25,157 @@ export interface Flow {
 
 export interface EngineOptions extends AttemptOptions {
   concurrency: number;
+  /** Deliveries a second to each destination; 0 for no bound. */
+  ratePerSecond: number;
+  breaker: BreakerPolicy;
   flows: Record<Direction, Flow>;
   listHistory: ListHistory;
+  /** Who may poll the file; without it, this process. */
+  lock?: PollerLock;
+  upkeep?: Upkeep;
+}
+
+/** How it stands with one destination: the deliveries one way, and the look-ups before them. */
+export interface DestinationView extends Omit<GateView, 'state'> {
+  /** The direction whose messages go there. */
+  destination: Direction;
+  state: GateView['state'] | 'paused';
+  pausedBy?: string;
+  pausedAt?: Instant;
+  ratePerSecond?: number;
+  /** The stage before: what it takes from Oracle Health to translate the messages. */
+  translation: GateView;
 }
 
 export interface Engine {
   start(): void;
   /** Claims nothing more; resolves when everything in hand is settled. */
   stop(): Promise<void>;
-  /** Works on everything that is due by `now`, and on what that makes due, then returns. */
+  /** Works on everything that may be claimed by `now`, and on what that makes due, then returns. */
   drain(): Promise<void>;
+  /** How it stands with each destination, at this moment and in this process. */
+  destinations(): Promise<DestinationView[]>;
 }
 
-/** A poller, whatever it claims. */
-type LanePoller = Pick<Poller<unknown>, 'start' | 'stop' | 'wake' | 'poll' | 'finishInHand'>;
+/** A poller, whatever it claims, and when it next has something to claim. */
+interface Loop
+  extends Pick<Poller<unknown>, 'start' | 'stop' | 'wake' | 'poll' | 'claimed' | 'finishInHand'> {
+  nextDueAt: () => Promise<Instant | undefined>;
+}
 
-const LANES: Lane[] = (['inbox', 'outbox'] satisfies Stage[]).flatMap((stage) =>
-  (['oh-to-mhv', 'mhv-to-oh'] satisfies Direction[]).map((direction) => ({ stage, direction })),
-);
+const STAGES: Stage[] = ['inbox', 'outbox'];
+const DIRECTIONS: Direction[] = ['oh-to-mhv', 'mhv-to-oh'];
 
 /** Wires a poller to each lane and to the sessions, each woken by the store. Nothing runs yet. */
 export function createEngine(options: EngineOptions): Engine {
-  const pollers = new Map<string, LanePoller>();
-  for (const lane of LANES) pollers.set(nameOf(lane), lanePoller(options, lane));
-  pollers.set(nameOf('sessions'), sessionPoller(options));
-  options.store.onDue((due) => pollers.get(nameOf(due))?.wake());
+  const gates = { inbox: gatesOf(options, 'inbox'), outbox: gatesOf(options, 'outbox') };
+  const loops = new Map<string, Loop>();
+  for (const stage of STAGES) {
+    for (const direction of DIRECTIONS) {
+      const lane = { stage, direction };
+      loops.set(nameOf(lane), laneLoop(options, lane, gates[stage][direction]));
+    }
+  }
+  loops.set(nameOf('sessions'), sessionLoop(options));
+  options.store.onDue((due) => loops.get(nameOf(due))?.wake());
   return {
     start() {
-      for (const poller of pollers.values()) poller.start();
+      options.lock?.start(() => {
+        for (const loop of loops.values()) loop.wake();
+      });
+      for (const loop of loops.values()) loop.start();
+      options.upkeep?.start();
     },
     async stop() {
-      await Promise.all([...pollers.values()].map((poller) => poller.stop()));
+      await options.upkeep?.stop();
+      await Promise.all([...loops.values()].map((loop) => loop.stop()));
+      await options.lock?.stop();
     },
-    drain: () => drain([...pollers.values()], options.store, options.now),
+    drain: () => drain([...loops.values()], options.now),
+    async destinations() {
+      const pauses = await options.store.pauses();
+      return DIRECTIONS.map((destination) => {
+        const pause = pauses.find((one) => one.destination === destination);
+        const { ratePerSecond } = options;
+        return {
+          destination,
+          ...gates.outbox[destination].view(),
+          ...(pause
+            ? { state: 'paused' as const, pausedBy: pause.actor, pausedAt: pause.pausedAt }
+            : {}),
+          ...(ratePerSecond > 0 ? { ratePerSecond } : {}),
+          translation: gates.inbox[destination].view(),
+        };
+      });
+    },
   };
 }
 
-function lanePoller(options: EngineOptions, lane: Lane): LanePoller {
+/** Only deliveries are paused and have a rate: translating only reads, and fills the outbox. */
+function gatesOf(options: EngineOptions, stage: Stage): Record<Direction, Gate> {
+  const { store, breaker, now, log } = options;
+  const gateOf = (direction: Direction) =>
+    new Gate({
+      lane: { stage, direction },
+      breaker,
+      now,
+      log,
+      ...(stage === 'inbox'
+        ? { ratePerSecond: 0, isPaused: async () => false }
+        : {
+            ratePerSecond: options.ratePerSecond,
+            isPaused: async () =>
+              (await store.pauses()).some(({ destination }) => destination === direction),
+          }),
+    });
+  return { 'oh-to-mhv': gateOf('oh-to-mhv'), 'mhv-to-oh': gateOf('mhv-to-oh') };
+}
+
+function laneLoop(options: EngineOptions, lane: Lane, gate: Gate): Loop {
   const { store, flows } = options;
   const flow = flows[lane.direction];
-  return new Poller({
+  const nextDueAt = async () => gate.nextAt(await store.nextDueAt(lane));
+  const poller = new Poller({
     ...pollerOptions(options, nameOf(lane)),
-    claim: (limit) => store.claim(lane, limit),
-    nextDueAt: () => store.nextDueAt(lane),
+    claim: (limit) => gate.claim(limit, (free) => store.claim(lane, free)),
+    nextDueAt,
     work:
       lane.stage === 'inbox'
-        ? translating(options, flow.translate)
-        : delivering(options, flow.deliver),
+        ? translating(options, gate.listening(flow.translate))
+        : delivering(options, gate.listening(alone(flow.deliver, options.leaseMs))),
   });
+  return loopOf(poller, nextDueAt);
 }
 
-function sessionPoller(options: EngineOptions): LanePoller {
+function sessionLoop(options: EngineOptions): Loop {
   const { store, listHistory } = options;
-  return new Poller({
+  const nextDueAt = () => store.nextSessionDueAt();
+  const poller = new Poller({
     ...pollerOptions(options, nameOf('sessions')),
     claim: (limit) => store.claimSessions(limit),
-    nextDueAt: () => store.nextSessionDueAt(),
+    nextDueAt,
     work: listing(options, listHistory),
   });
+  return loopOf(poller, nextDueAt);
 }
 
-function pollerOptions({ concurrency, now, random, log }: EngineOptions, name: string) {
+function loopOf<T>(poller: Poller<T>, nextDueAt: Loop['nextDueAt']): Loop {
   return {
+    start: () => poller.start(),
+    stop: () => poller.stop(),
+    wake: () => poller.wake(),
+    poll: () => poller.poll(),
+    get claimed() {
+      return poller.claimed;
+    },
+    finishInHand: () => poller.finishInHand(),
+    nextDueAt,
+  };
+}
+
+function pollerOptions({ concurrency, lock, now, random, log }: EngineOptions, name: string) {
+  return {
+    ...(lock ? { mayClaim: () => lock.isHeld() } : {}),
     concurrency,
     now,
     random,
@@ -89,17 +183,17 @@ function pollerOptions({ concurrency, now, random, log }: EngineOptions, name: s
   };
 }
 
-async function drain(pollers: LanePoller[], store: Store, now: () => number): Promise<void> {
+async function drain(loops: Loop[], now: () => Instant): Promise<void> {
+  const claimed = () => loops.reduce((sum, loop) => sum + loop.claimed, 0);
   let isDue = true;
-  while (isDue) {
-    for (const poller of pollers) {
-      await poller.poll();
-      await poller.finishInHand();
+  // What is due but may not be claimed, paused or behind an open breaker, must not keep this going.
+  for (let before = -1; isDue && claimed() > before; ) {
+    before = claimed();
+    for (const loop of loops) {
+      await loop.poll();
+      await loop.finishInHand();
     }
-    const dueTimes = await Promise.all([
-      ...LANES.map((lane) => store.nextDueAt(lane)),
-      store.nextSessionDueAt(),
-    ]);
+    const dueTimes = await Promise.all(loops.map((loop) => loop.nextDueAt()));
     isDue = dueTimes.some((dueAt) => dueAt !== undefined && dueAt <= now());
   }
 }

@@ -11,6 +11,8 @@ export interface PollerOptions<T> {
   work: (item: T) => Promise<void>;
   /** When something is next due, if that is known. */
   nextDueAt: () => Promise<Instant | undefined>;
+  /** False while nothing may be claimed; always true unless told. */
+  mayClaim?: () => boolean;
   concurrency: number;
   now: () => Instant;
   /** In [0, 1). */
@@ -28,6 +30,7 @@ const MIN_IDLE_MS = 5;
 export class Poller<T> {
   readonly #options: PollerOptions<T>;
   readonly #inHand = new Set<Promise<void>>();
+  #claimed = 0;
   #stopped = false;
   #woken = false;
   #endSleep: (() => void) | undefined;
@@ -61,6 +64,7 @@ export class Poller<T> {
     const free = concurrency - this.#inHand.size;
     if (free <= 0) return MAX_SLEEP_MS;
     const items = await claim(free);
+    this.#claimed += items.length;
     for (const item of items) this.#takeUp(item);
     if (items.length === free) return 0;
     const dueAt = await nextDueAt();
@@ -68,6 +72,11 @@ export class Poller<T> {
     // Several processes or lanes that woke together should not poll together.
     const ceiling = MAX_SLEEP_MS * (0.9 + 0.2 * random());
     return Math.min(Math.max(untilDue, items.length === 0 ? MIN_IDLE_MS : 0), ceiling);
+  }
+
+  /** Items claimed since the start. */
+  get claimed(): number {
+    return this.#claimed;
   }
 
   /** Resolves when nothing that was claimed is unfinished. */
@@ -89,7 +98,7 @@ export class Poller<T> {
       this.#woken = false;
       let sleepMs = ERROR_SLEEP_MS;
       try {
-        sleepMs = await this.poll();
+        sleepMs = (this.#options.mayClaim?.() ?? true) ? await this.poll() : MAX_SLEEP_MS;
       } catch (error) {
         this.#options.onError(error);
       }

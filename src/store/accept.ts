@@ -9,11 +9,14 @@ import type { Idempotency, QuarantinedDocument, Tombstone } from './store.ts';
 
 type Row = typeof inbox.$inferInsert;
 
+/** Compiled once for each connection: triggers make the statement slow to compile, not to run. */
+const inserts = new WeakMap<Db, ReturnType<typeof prepareInsert>>();
+
 /** Rows whose dedupe key is known are left as they are. Returns how many were new. */
 export function insertEntries(db: Db, entries: Entry[], now: Instant): number {
   let accepted = 0;
   for (const entry of entries) {
-    accepted += db.insert(inbox).values(entryRow(entry, now)).onConflictDoNothing().run().changes;
+    accepted += insertRow(db, entryRow(entry, now));
   }
   return accepted;
 }
@@ -32,7 +35,7 @@ export function insertSend(db: Db, send: Send, idempotency: Idempotency | undefi
   const known = idempotency && findByKey(db, idempotency.key);
   if (!known) {
     const row = sendRow(send, idempotency, now);
-    db.insert(inbox).values(row).run();
+    if (insertRow(db, row) === 0) throw new Error('A new id is one that was given before.');
     return { id: row.id, repeated: false };
   }
   if (known.requestDigest !== idempotency.requestDigest) {
@@ -64,9 +67,44 @@ export function insertQuarantined(db: Db, document: QuarantinedDocument, now: In
     })
     .onConflictDoUpdate({
       target: quarantine.sha256,
-      set: { lastSeenAt: now, pushes: sql`${quarantine.pushes} + 1` },
+      set: {
+        lastSeenAt: now,
+        pushes: sql`${quarantine.pushes} + 1`,
+        // It may have been purged since: a document that still comes is one somebody must see.
+        body: sql`excluded.body`,
+        purgedAt: null,
+      },
     })
     .run();
+}
+
+/** Returns 0 when a row with the same dedupe key is there. */
+function insertRow(db: Db, row: Row): number {
+  const insert = inserts.get(db) ?? prepareInsert(db);
+  inserts.set(db, insert);
+  const absent = { icn: null, ohPatientId: null, ohMessageId: null, mhvMessageId: null };
+  return insert.run({ ...absent, dedupeKey: null, requestDigest: null, ...row }).changes;
+}
+
+function prepareInsert(db: Db) {
+  return db
+    .insert(inbox)
+    .values({
+      id: sql.placeholder('id'),
+      direction: sql.placeholder('direction'),
+      orderKey: sql.placeholder('orderKey'),
+      payload: sql.placeholder('payload'),
+      dueAt: sql.placeholder('dueAt'),
+      icn: sql.placeholder('icn'),
+      ohPatientId: sql.placeholder('ohPatientId'),
+      ohMessageId: sql.placeholder('ohMessageId'),
+      mhvMessageId: sql.placeholder('mhvMessageId'),
+      acceptedAt: sql.placeholder('acceptedAt'),
+      dedupeKey: sql.placeholder('dedupeKey'),
+      requestDigest: sql.placeholder('requestDigest'),
+    })
+    .onConflictDoNothing()
+    .prepare();
 }
 
 /** The order key of messages that concern one patient at OH. */

@@ -1,9 +1,8 @@
 /** Taking rows in hand. */
-import { and, asc, eq, inArray, isNull, lt, lte, notExists, sql } from 'drizzle-orm';
-import { alias } from 'drizzle-orm/sqlite-core';
+import { and, asc, eq, inArray, isNull, lte, max, sql } from 'drizzle-orm';
 import type { Entry, Instant, Outgoing, Send } from '../message.ts';
 import type { Db } from './open.ts';
-import { attempts, inbox, outbox, type Stage } from './schema.ts';
+import { attempts, events, inbox, outbox, type Stage } from './schema.ts';
 import type { Claimed, Lane } from './store.ts';
 
 /** How long a claim lasts, and how many claims that count a row may have. */
@@ -32,58 +31,57 @@ export function claim(
   now: Instant,
 ): Claimed[] {
   const table = queueTables[lane.stage];
-  buryExhausted(db, bounds, table, lane, now);
-  const rows = db
-    .update(table)
-    .set({ dueAt: now + bounds.leaseMs, attempts: sql`${table.attempts} + 1` })
-    .where(inArray(table.seq, firstDueOfEachKey(db, table, lane, limit, now)))
-    .returning()
-    .all()
-    .toSorted((a, b) => a.seq - b.seq);
-  return rows.flatMap((row) => takeInHand(db, table, lane, row, now));
+  for (;;) {
+    const due = firstDue(db, table, lane, limit, now);
+    const exhausted = due.filter(({ spent }) => spent >= bounds.maxAttempts);
+    if (exhausted.length === 0) return lease(db, bounds, table, lane, seqsOf(due), now);
+    buryExhausted(db, table, lane, seqsOf(exhausted), now);
+  }
 }
 
-/** The oldest pending row of each order key: later ones of the same key wait for it. */
-function isFirstOfKey(db: Db, table: QueueTable) {
-  const earlier = alias(table, 'earlier');
-  return notExists(
-    db
-      .select({ one: sql`1` })
-      .from(earlier)
-      .where(
-        and(
-          sql`earlier.state = 'pending'`,
-          eq(earlier.orderKey, table.orderKey),
-          lt(earlier.seq, table.seq),
-        ),
-      ),
-  );
-}
-
-function firstDueOfEachKey(db: Db, table: QueueTable, lane: Lane, limit: number, now: Instant) {
+/**
+ * The rows to claim next. Blocked ones wait for an earlier row of their key and are not looked at: the
+ * index `*_due` leads past them, so that what others have waiting makes no claim slower.
+ */
+function firstDue(db: Db, table: QueueTable, lane: Lane, limit: number, now: Instant) {
   return db
-    .select({ seq: table.seq })
+    .select({ seq: table.seq, spent: sql<number>`${table.attempts} - ${table.postponements}` })
     .from(table)
-    .where(
-      and(
-        eq(table.direction, lane.direction),
-        isPending,
-        lte(table.dueAt, now),
-        isFirstOfKey(db, table),
-      ),
-    )
+    .where(and(isFree(table, lane), lte(table.dueAt, now)))
     .orderBy(asc(table.dueAt), asc(table.seq))
-    .limit(limit);
+    .limit(limit)
+    .all();
 }
 
-/** A crash on the last attempt leaves a row that nobody would ever settle. */
-function buryExhausted(
+function isFree(table: QueueTable, lane: Lane) {
+  return and(eq(table.direction, lane.direction), isPending, eq(table.blocked, false));
+}
+
+function seqsOf(rows: { seq: number }[]): number[] {
+  return rows.map(({ seq }) => seq);
+}
+
+function lease(
   db: Db,
   bounds: ClaimBounds,
   table: QueueTable,
   lane: Lane,
+  seqs: number[],
   now: Instant,
-): void {
+): Claimed[] {
+  if (seqs.length === 0) return [];
+  return db
+    .update(table)
+    .set({ dueAt: now + bounds.leaseMs, attempts: sql`${table.attempts} + 1` })
+    .where(inArray(table.seq, seqs))
+    .returning()
+    .all()
+    .toSorted((a, b) => a.seq - b.seq)
+    .flatMap((row) => takeInHand(db, table, lane, row, now));
+}
+
+/** A crash on the last attempt leaves a row that nobody would ever settle. */
+function buryExhausted(db: Db, table: QueueTable, lane: Lane, seqs: number[], now: Instant): void {
   const buried = db
     .update(table)
     .set({
@@ -93,14 +91,7 @@ function buryExhausted(
       errorCode: 'attempts-spent',
       reason: 'The process ended during the last attempt.',
     })
-    .where(
-      and(
-        eq(table.direction, lane.direction),
-        isPending,
-        lte(table.dueAt, now),
-        sql`${table.attempts} - ${table.postponements} >= ${bounds.maxAttempts}`,
-      ),
-    )
+    .where(inArray(table.seq, seqs))
     .returning({ id: table.id })
     .all();
   for (const { id } of buried) endOpenAttempt(db, lane.stage, id, now);
@@ -135,12 +126,35 @@ function takeInHand(db: Db, table: QueueTable, lane: Lane, row: Row, now: Instan
       attempt: row.attempts,
       spent: row.attempts - row.postponements,
       startedAt: now,
-      acceptedAt: row.acceptedAt,
+      acceptedAt: acceptedAt(db, lane, row),
       correlationId,
+      ...replayOf(db, row),
       ...(inDoubtSince === undefined ? {} : { inDoubtSince }),
       payload,
     },
   ];
+}
+
+/** When the message was accepted: the outbox knows only when it was queued there. */
+function acceptedAt(db: Db, lane: Lane, row: Row): Instant {
+  if (lane.stage === 'inbox') return row.acceptedAt;
+  const accepted = db
+    .select({ at: inbox.acceptedAt })
+    .from(inbox)
+    .where(eq(inbox.id, row.id))
+    .get();
+  return accepted?.at ?? row.acceptedAt;
+}
+
+/** A replay turns the attempts so far into postponements, so other rows need no look. */
+function replayOf(db: Db, row: Row): Pick<Claimed, 'replayedAt'> {
+  if (row.postponements === 0) return {};
+  const last = db
+    .select({ at: max(events.at) })
+    .from(events)
+    .where(and(eq(events.messageId, row.id), eq(events.event, 'replayed')))
+    .get();
+  return last?.at ? { replayedAt: last.at } : {};
 }
 
 /** Ends an attempt that a crash cut short; returns when it began. */
@@ -194,7 +208,7 @@ export function nextDueAt(db: Db, lane: Lane): Instant | undefined {
   return db
     .select({ dueAt: table.dueAt })
     .from(table)
-    .where(and(eq(table.direction, lane.direction), isPending, isFirstOfKey(db, table)))
+    .where(isFree(table, lane))
     .orderBy(asc(table.dueAt))
     .limit(1)
     .get()?.dueAt;

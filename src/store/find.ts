@@ -1,12 +1,14 @@
 /** Looking at messages: where each one is, and lists of them. */
-import { and, asc, count, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, getTableColumns, gte, lt, type SQL, sql } from 'drizzle-orm';
 import type { Direction } from '../message.ts';
+import { blockerOf } from './blocked.ts';
 import { queueTables } from './claim.ts';
 import type { Db } from './open.ts';
-import { attempts, inbox, outbox, type Stage } from './schema.ts';
+import { attempts, events, inbox, outbox, type Stage } from './schema.ts';
 import type {
   AttemptView,
   Counts,
+  EventView,
   MessageFilter,
   MessagePage,
   MessageSummary,
@@ -19,16 +21,29 @@ const DIRECTIONS: Direction[] = ['oh-to-mhv', 'mhv-to-oh'];
 /** A duplicate is where the message that carries it is. */
 const carrier = sql`${outbox.id} = coalesce(${inbox.duplicateOf}, ${inbox.id})`;
 
-/** The four words of MHV's delivery status, told from the states of both rows. */
+/**
+ * The four words of MHV's delivery status. What a settled row came to says its outcome, not its state:
+ * a dismissed row is done, and yet was never delivered.
+ */
 const status = sql<MessageSummary['status']>`CASE
   WHEN ${inbox.state} = 'pending' THEN 'IN_PROGRESS'
-  WHEN ${inbox.state} = 'dead' THEN iif(${inbox.outcome} = 'rejected', 'INVALID', 'FAILED')
+  WHEN ${inbox.outcome} = 'rejected' THEN 'INVALID'
+  WHEN ${inbox.outcome} NOT IN ('delivered', 'duplicate') THEN 'FAILED'
   WHEN ${outbox.state} = 'pending' THEN 'IN_PROGRESS'
-  WHEN ${outbox.state} = 'dead' THEN iif(${outbox.outcome} = 'rejected', 'INVALID', 'FAILED')
+  WHEN ${outbox.outcome} = 'rejected' THEN 'INVALID'
+  WHEN ${outbox.outcome} <> 'delivered' THEN 'FAILED'
   ELSE 'SENT' END`;
 
+// A payload can be as large as a request may be, and no list shows it.
+const { payload: _received, ...inboxColumns } = getTableColumns(inbox);
+const { payload: _translated, ...outboxColumns } = getTableColumns(outbox);
+
 function select(db: Db) {
-  return db.select({ inbox, outbox, status }).from(inbox).leftJoin(outbox, carrier).$dynamic();
+  return db
+    .select({ inbox: inboxColumns, outbox: outboxColumns, status })
+    .from(inbox)
+    .leftJoin(outbox, carrier)
+    .$dynamic();
 }
 
 export function find(db: Db, id: string): MessageView | undefined {
@@ -40,7 +55,18 @@ export function find(db: Db, id: string): MessageView | undefined {
     .where(eq(attempts.messageId, id))
     .orderBy(asc(attempts.stage), asc(attempts.number))
     .all();
-  return { ...toSummary(row), attempts: made.map(toAttempt) };
+  const happened = db
+    .select()
+    .from(events)
+    .where(eq(events.messageId, id))
+    .orderBy(events.seq)
+    .all();
+  return {
+    ...toSummary(row),
+    ...present({ blockedBy: blockerOfFound(db, row) }),
+    attempts: made.map(toAttempt),
+    events: happened.map(toEvent),
+  };
 }
 
 export function list(
@@ -86,7 +112,8 @@ function countOf(db: Db, stage: Stage, direction: Direction, state: SQL): number
   return row?.rows ?? 0;
 }
 
-function conditions(filter: MessageFilter): (SQL | undefined)[] {
+/** The same for a list and for a replay, so that what one shows the other takes. */
+export function conditions(filter: MessageFilter): (SQL | undefined)[] {
   return [
     filter.status && sql`${status} = ${filter.status}`,
     filter.direction && eq(inbox.direction, filter.direction),
@@ -101,9 +128,14 @@ function conditions(filter: MessageFilter): (SQL | undefined)[] {
 }
 
 interface FoundRow {
-  inbox: typeof inbox.$inferSelect;
-  outbox: typeof outbox.$inferSelect | null;
+  inbox: Omit<typeof inbox.$inferSelect, 'payload'>;
+  outbox: Omit<typeof outbox.$inferSelect, 'payload'> | null;
   status: MessageSummary['status'];
+}
+
+function blockerOfFound(db: Db, { inbox: accepted, outbox: queued }: FoundRow): string | undefined {
+  const latest = queued ?? accepted;
+  return latest.blocked ? blockerOf(db, queued ? 'outbox' : 'inbox', latest) : undefined;
 }
 
 function toSummary(row: FoundRow): MessageSummary {
@@ -140,6 +172,11 @@ function toAttempt(row: typeof attempts.$inferSelect): AttemptView {
     correlationId,
     ...present({ endedAt, outcome, found, errorCode, reason, httpStatus }),
   };
+}
+
+function toEvent(row: typeof events.$inferSelect): EventView {
+  const { at, stage, event, attempt, detail, actor } = row;
+  return { at, stage, event, ...present({ attempt, detail, actor }) };
 }
 
 type Present<T> = { [K in keyof T]?: NonNullable<T[K]> };

@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import { WAL_MAX_BYTES } from './upkeep-disk.ts';
 
 /** An open file, as the other files of this room use it. */
 export interface Connection {
@@ -16,18 +17,22 @@ export interface Connection {
 /** What the statements of this room are built on; those that write run inside a transaction. */
 export type Db = BetterSQLite3Database;
 
-const MIGRATIONS = new URL('../../drizzle', import.meta.url).pathname;
+/** Folder of the SQL migrations. */
+export const MIGRATIONS = new URL('../../drizzle', import.meta.url).pathname;
 const BUSY_TIMEOUT_MS = 5000;
+/** A commit that finds the log longer than this copies it into the file. */
+const CHECKPOINT_PAGES = 1000;
 
 /**
- * Opens `path`, creating folder, file and tables where they are missing. Throws when the file can't
- * be opened, a pragma did not take, or a migration fails; then nothing is left open.
+ * Opens `path`, creating folder, file and tables where they are missing. A writer waits up to
+ * `busyTimeoutMs` for another process. Throws when the file can't be opened, a pragma did not take,
+ * or a migration fails; then nothing is left open.
  */
-export function open(path: string): Connection {
+export function open(path: string, busyTimeoutMs = BUSY_TIMEOUT_MS): Connection {
   mkdirSync(dirname(path), { recursive: true });
   const sqlite = new Database(path);
   try {
-    setPragmas(sqlite);
+    setPragmas(sqlite, busyTimeoutMs);
     const db = drizzle(sqlite);
     migrate(db, { migrationsFolder: MIGRATIONS });
     return { sqlite, db };
@@ -41,17 +46,23 @@ export function open(path: string): Connection {
  * An acknowledgement promises that the row is on disk. better-sqlite3 is compiled with
  * `synchronous=NORMAL` in WAL mode, which fsyncs only at checkpoints, so FULL is said here.
  */
-function setPragmas(sqlite: Database.Database): void {
-  // Takes effect only in a file without tables; lets purged rows shrink the file in small steps.
+function setPragmas(sqlite: Database.Database, busyTimeoutMs: number): void {
+  // Takes effect only in a file without tables, and only before WAL mode; lets purged rows shrink
+  // the file in small steps.
   sqlite.pragma('auto_vacuum = INCREMENTAL');
   sqlite.pragma('journal_mode = WAL');
   sqlite.pragma('synchronous = FULL');
   sqlite.pragma('foreign_keys = ON');
-  sqlite.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  sqlite.pragma(`busy_timeout = ${busyTimeoutMs}`);
+  sqlite.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  sqlite.pragma(`journal_size_limit = ${WAL_MAX_BYTES}`);
+  expectPragma(sqlite, 'auto_vacuum', 2);
   expectPragma(sqlite, 'journal_mode', 'wal');
   expectPragma(sqlite, 'synchronous', 2);
   expectPragma(sqlite, 'foreign_keys', 1);
-  expectPragma(sqlite, 'busy_timeout', BUSY_TIMEOUT_MS);
+  expectPragma(sqlite, 'busy_timeout', busyTimeoutMs);
+  expectPragma(sqlite, 'wal_autocheckpoint', CHECKPOINT_PAGES);
+  expectPragma(sqlite, 'journal_size_limit', WAL_MAX_BYTES);
 }
 
 function expectPragma(sqlite: Database.Database, name: string, expected: string | number): void {

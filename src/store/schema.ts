@@ -18,6 +18,9 @@ import type { DeliveredIds, Direction, Outcome } from '../message.ts';
 /** Where a message is on its way: `inbox` until it is translated, then `outbox`. */
 export type Stage = 'inbox' | 'outbox';
 
+/** What a dead row does to later rows of its order key: lets them go, or holds them until a person acts. */
+export type OnDead = 'release' | 'hold';
+
 /** The columns that make a table a queue; inbox and outbox have them alike. */
 const queueColumns = () => ({
   /** Order of acceptance. */
@@ -25,10 +28,18 @@ const queueColumns = () => ({
   /** The message's own id (UUIDv7), the same in inbox and outbox. */
   id: text('id').notNull(),
   direction: text('direction').$type<Direction>().notNull(),
-  /** `done` and `dead` are final, except that a person may replay a dead row. */
+  /**
+   * `done`: nothing is left to do. `dead`: given up, and a person must look; once they dismiss it, it is
+   * done with the outcome it died of. Both are final unless a person replays the row.
+   */
   state: text('state').$type<'pending' | 'done' | 'dead'>().notNull().default('pending'),
   /** Rows with the same key are worked on one after the other, in order of `seq`. */
   orderKey: text('order_key').notNull(),
+  /**
+   * True while a pending row must wait for an earlier one of its order key. Kept by the triggers in
+   * drizzle/, so that a claim costs the same however many rows wait behind one patient's first.
+   */
+  blocked: integer('blocked', { mode: 'boolean' }).notNull().default(false),
   payload: text('payload').notNull(),
   /** When a pending row may be claimed; while it is in hand, when its lease ends. */
   dueAt: integer('due_at').notNull(),
@@ -69,9 +80,13 @@ export const inbox = sqliteTable(
   (t) => [
     uniqueIndex('inbox_id').on(t.id),
     uniqueIndex('inbox_dedupe_key').on(t.dedupeKey).where(sql`dedupe_key IS NOT NULL`),
-    index('inbox_due').on(t.direction, t.dueAt, t.seq).where(sql`state = 'pending'`),
+    index('inbox_due').on(t.direction, t.blocked, t.dueAt, t.seq).where(sql`state = 'pending'`),
     index('inbox_order').on(t.orderKey, t.seq).where(sql`state = 'pending'`),
     index('inbox_dead').on(t.settledAt).where(sql`state = 'dead'`),
+    index('inbox_dead_order').on(t.orderKey, t.seq).where(sql`state = 'dead'`),
+    index('inbox_unpurged')
+      .on(t.settledAt)
+      .where(sql`settled_at IS NOT NULL AND purged_at IS NULL`),
     index('inbox_icn').on(t.icn).where(sql`icn IS NOT NULL`),
     index('inbox_oh_message_id').on(t.ohMessageId).where(sql`oh_message_id IS NOT NULL`),
     index('inbox_mhv_message_id').on(t.mhvMessageId).where(sql`mhv_message_id IS NOT NULL`),
@@ -91,9 +106,10 @@ export const outbox = sqliteTable(
     uniqueIndex('outbox_id').on(t.id),
     // The second look for duplicates: one delivery to MHV for one OH message, whatever announced it.
     uniqueIndex('outbox_oh_message_id').on(t.ohMessageId).where(sql`direction = 'oh-to-mhv'`),
-    index('outbox_due').on(t.direction, t.dueAt, t.seq).where(sql`state = 'pending'`),
+    index('outbox_due').on(t.direction, t.blocked, t.dueAt, t.seq).where(sql`state = 'pending'`),
     index('outbox_order').on(t.orderKey, t.seq).where(sql`state = 'pending'`),
     index('outbox_dead').on(t.settledAt).where(sql`state = 'dead'`),
+    index('outbox_dead_order').on(t.orderKey, t.seq).where(sql`state = 'dead'`),
   ],
 );
 
@@ -176,6 +192,12 @@ export const pauses = sqliteTable('pauses', {
   actor: text('actor').notNull(),
 });
 
+/** What triggers and views must know of the configuration. */
+export const settings = sqliteTable('settings', {
+  name: text('name').$type<'on_dead'>().primaryKey(),
+  value: text('value').$type<OnDead>().notNull(),
+});
+
 /** Who may poll this file: one process at a time, for as long as it renews its heartbeat. */
 export const pollerLock = sqliteTable('poller_lock', {
   /** Always 1. */
@@ -203,8 +225,13 @@ export const quarantine = sqliteTable(
     /** When the document was last taken in again, and with what result (JSON). */
     replayedAt: integer('replayed_at'),
     replay: text('replay'),
+    /** When the body was dropped after its time; everything else stays. */
+    purgedAt: integer('purged_at'),
   },
-  (t) => [uniqueIndex('quarantine_sha256').on(t.sha256)],
+  (t) => [
+    uniqueIndex('quarantine_sha256').on(t.sha256),
+    index('quarantine_unpurged').on(t.lastSeenAt).where(sql`purged_at IS NULL`),
+  ],
 );
 
 /** Which OH message is which MHV message. Knows ids, threads nothing. */
@@ -234,6 +261,8 @@ export const sessions = sqliteTable(
     icn: text('icn').primaryKey(),
     /** Of the listing; whether what was listed has been delivered is read from inbox and outbox. */
     state: text('state').$type<'pending' | 'listed' | 'dead'>().notNull().default('pending'),
+    /** The OH patient id that the caller named, not yet checked. */
+    namedOhPatientId: text('named_oh_patient_id'),
     ohPatientId: text('oh_patient_id'),
     /** Everything before this instant has been listed and accepted. */
     listedUntil: integer('listed_until'),

@@ -11,8 +11,20 @@ type Row = typeof sessions.$inferSelect;
 
 const isPending = sql`state = 'pending'`;
 
-export function requestSession(db: Db, icn: string, now: Instant): SessionView {
-  const fresh = { state: 'pending', requestedAt: now, dueAt: now, fruitlessAttempts: 0 } as const;
+export function requestSession(
+  db: Db,
+  icn: string,
+  namedOhPatientId: string | undefined,
+  now: Instant,
+): SessionView {
+  const named = namedOhPatientId === undefined ? {} : { namedOhPatientId };
+  const fresh = {
+    ...named,
+    state: 'pending',
+    requestedAt: now,
+    dueAt: now,
+    fruitlessAttempts: 0,
+  } as const;
   db.insert(sessions)
     .values({ icn, ...fresh })
     .onConflictDoUpdate({
@@ -86,6 +98,7 @@ export function claimSessions(
       attempt: row.attempts,
       spent: row.fruitlessAttempts,
       correlationId: Bun.randomUUIDv7(undefined, now),
+      ...(row.namedOhPatientId ? { namedOhPatientId: row.namedOhPatientId } : {}),
       ...(row.ohPatientId ? { ohPatientId: row.ohPatientId } : {}),
       ...(row.listedUntil === null ? {} : { listedUntil: row.listedUntil }),
     }));

@@ -19,6 +19,8 @@ export function handOver(db: Db, claimed: Claimed, outgoing: Outgoing, now: Inst
       payload: JSON.stringify(outgoing),
       dueAt: now,
       acceptedAt: now,
+      // Doubt about an inbox row comes from a restored backup: it may have been delivered since.
+      ...(claimed.inDoubtSince === undefined ? {} : { inDoubtSince: claimed.inDoubtSince }),
       ...ids,
     })
     .onConflictDoNothing()

@@ -1,12 +1,15 @@
 /** The store on one SQLite file: runs each verb in its transaction and says what became due. */
-import { ExchangeError } from '../errors.ts';
 import type { DeliveredIds, Direction, Instant, Outgoing, Send, Undelivered } from '../message.ts';
 import { insertEntries, insertQuarantined, insertSend, insertTombstones } from './accept.ts';
+import { configureOnDead } from './blocked.ts';
+import { Capacity } from './capacity.ts';
 import { type ClaimBounds, claim, nextDueAt } from './claim.ts';
+import { Failures } from './failures.ts';
 import { countPending, counts, find, list } from './find.ts';
 import { groupCommit, type Write } from './group-commit.ts';
 import { learn, linkOf, linksOfReferences } from './links.ts';
 import { type Connection, type Db, open } from './open.ts';
+import { type OperatorStore, SqliteOperator } from './operator.ts';
 import { listPauses, pause, resume } from './pauses.ts';
 import {
   advanceSession,
@@ -25,6 +28,7 @@ import type {
   Link,
   MessageFilter,
   Note,
+  OnDead,
   PushedDocument,
   QuarantinedDocument,
   SessionProgress,
@@ -32,7 +36,8 @@ import type {
   Store,
   Upload,
 } from './store.ts';
-
+import { UpkeepStore } from './upkeep.ts';
+import { checkpointForClose, freeDiskBytes } from './upkeep-disk.ts';
 import { rememberUpload, uploadsOf } from './uploads.ts';
 
 export interface StoreOptions extends ClaimBounds {
@@ -42,38 +47,61 @@ export interface StoreOptions extends ClaimBounds {
   worksPerCommit?: number;
   /** Pending rows above which nothing more is accepted. */
   maxBacklog?: number;
+  /** Free bytes on disk below which nothing more is accepted. */
+  minFreeBytes?: number;
+  /** Says how many bytes are free on the disk; asks the file system unless told. */
+  freeBytes?: () => number;
+  /** How long a write waits for another process; 5000 unless told. */
+  busyTimeoutMs?: number;
+  /** Told SQLite's code when the database fails. */
+  onFailure?: (code: string) => void;
+  /** What a dead row does to later rows of its order key; left as the file has it unless told. */
+  onDead?: OnDead;
 }
-
-/** The backlog is counted at most this often: the count takes as long as the backlog is large. */
-const COUNT_EVERY_MS = 1000;
-const RETRY_AFTER_S = 5;
 
 /** Opens the file at `path`, or makes it. Throws when it can't be opened, migrated or made durable. */
 export function openStore(options: StoreOptions): Store {
-  return new SqliteStore(open(options.path), options);
+  return new SqliteStore(open(options.path, options.busyTimeoutMs), options);
 }
 
 class SqliteStore implements Store {
+  readonly operator: OperatorStore;
+  readonly upkeep: UpkeepStore;
   readonly #connection: Connection;
   readonly #db: Db;
   readonly #write: Write;
   readonly #bounds: ClaimBounds;
   readonly #now: () => Instant;
-  readonly #maxBacklog: number;
-  #backlog = { rows: 0, countedAt: Number.NEGATIVE_INFINITY };
+  readonly #capacity: Capacity;
   readonly #listeners: ((due: Lane | 'sessions') => void)[] = [];
 
   constructor(connection: Connection, options: StoreOptions) {
     this.#connection = connection;
     this.#db = connection.db;
-    this.#write = groupCommit(connection.sqlite, options.worksPerCommit);
+    const failures = new Failures(options.onFailure ?? (() => {}));
+    this.#write = failures.ofWrites(groupCommit(connection.sqlite, options.worksPerCommit));
     this.#bounds = options;
     this.#now = options.now;
-    this.#maxBacklog = options.maxBacklog ?? Number.POSITIVE_INFINITY;
+    this.#capacity = new Capacity({
+      now: options.now,
+      countPending: () => failures.ofRead(() => countPending(this.#db)),
+      maxBacklog: options.maxBacklog ?? Number.POSITIVE_INFINITY,
+      freeBytes: options.freeBytes ?? (() => freeDiskBytes(options.path)),
+      minFreeBytes: options.minFreeBytes ?? 0,
+    });
+    this.upkeep = new UpkeepStore(connection, this.#write, options.now);
+    if (options.onDead) configureOnDead(this.#db, options.onDead);
+    this.operator = new SqliteOperator({
+      db: this.#db,
+      write: this.#write,
+      now: this.#now,
+      announce: (due) => this.#announce(due),
+      refuseWhenFull: () => this.#capacity.refuseWhenFull(),
+    });
   }
 
   async acceptDocument({ entries, tombstones = [], quarantine }: PushedDocument) {
-    this.#refuseWhenFull();
+    this.#capacity.refuseWhenFull();
     const accepted = await this.#write(() => {
       if (quarantine) insertQuarantined(this.#db, quarantine, this.#now());
       insertTombstones(this.#db, tombstones, this.#now());
@@ -84,13 +112,14 @@ class SqliteStore implements Store {
   }
 
   async acceptSend(send: Send, idempotency?: Idempotency) {
-    this.#refuseWhenFull();
+    this.#capacity.refuseWhenFull();
     const result = await this.#write(() => insertSend(this.#db, send, idempotency, this.#now()));
     if (!result.repeated) this.#announce({ stage: 'inbox', direction: 'mhv-to-oh' });
     return result;
   }
 
-  quarantine(document: QuarantinedDocument) {
+  async quarantine(document: QuarantinedDocument) {
+    this.#capacity.refuseWhenDiskIsFull();
     return this.#write(() => insertQuarantined(this.#db, document, this.#now()));
   }
 
@@ -173,8 +202,11 @@ class SqliteStore implements Store {
     this.#announce({ stage: 'outbox', direction: destination });
   }
 
-  async requestSession(icn: string) {
-    const view = await this.#write(() => requestSession(this.#db, icn, this.#now()));
+  async requestSession(icn: string, namedOhPatientId?: string) {
+    this.#capacity.refuseWhenDiskIsFull();
+    const view = await this.#write(() =>
+      requestSession(this.#db, icn, namedOhPatientId, this.#now()),
+    );
     this.#announce('sessions');
     return view;
   }
@@ -203,22 +235,15 @@ class SqliteStore implements Store {
   }
 
   async check() {
-    this.#refuseWhenFull();
-    await this.#write(() => void findSession(this.#db, ''));
+    this.#capacity.refuseWhenFull();
+    // Writes the file's first page: a transaction that changes nothing would commit on a full disk.
+    await this.#write(() => void this.#connection.sqlite.pragma('user_version = 0'));
   }
 
   close(): void {
-    this.#connection.sqlite.close();
-  }
-
-  #refuseWhenFull(): void {
-    const now = this.#now();
-    if (now - this.#backlog.countedAt >= COUNT_EVERY_MS) {
-      this.#backlog = { rows: countPending(this.#db), countedAt: now };
-    }
-    if (this.#backlog.rows < this.#maxBacklog) return;
-    const detail = 'Too many messages are waiting; nothing of this request was stored.';
-    throw new ExchangeError('unavailable', detail, { retryAfterSeconds: RETRY_AFTER_S });
+    const { sqlite } = this.#connection;
+    if (sqlite.open) checkpointForClose(sqlite);
+    sqlite.close();
   }
 
   #announce(due: Lane | 'sessions'): void {

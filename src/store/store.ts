@@ -15,9 +15,11 @@ import type {
   Status,
   Undelivered,
 } from '../message.ts';
+import type { OperatorStore } from './operator.ts';
 import type { Stage } from './schema.ts';
+import type { UpkeepStore } from './upkeep.ts';
 
-export type { Stage } from './schema.ts';
+export type { OnDead, Stage } from './schema.ts';
 
 /** One of the four queues: a stage of one direction. */
 export interface Lane {
@@ -65,6 +67,8 @@ export interface Claimed<P = Entry | Send | Outgoing> {
   startedAt: Instant;
   acceptedAt: Instant;
   correlationId: string;
+  /** When a person last replayed it; its age counts from then. */
+  replayedAt?: Instant;
   /** Set when an earlier attempt may have had an effect: ask the destination first. */
   inDoubtSince?: Instant;
   payload: P;
@@ -139,8 +143,23 @@ export interface MessageSummary {
   error?: { code: string; reason: string; httpStatus?: number };
 }
 
+/** What happened besides the attempts: what was asked within one, and what a person did. */
+export interface EventView {
+  at: Instant;
+  stage: Stage;
+  /** Number of the attempt it happened in. */
+  attempt?: number;
+  event: string;
+  detail?: string;
+  /** The person who did it. */
+  actor?: string;
+}
+
 export interface MessageView extends MessageSummary {
+  /** Id of the message of the same patient that this one waits for. */
+  blockedBy?: string;
   attempts: AttemptView[];
+  events: EventView[];
 }
 
 export interface MessageFilter {
@@ -169,6 +188,8 @@ export interface ClaimedSession {
   /** Attempts, this one included, since the listing last moved on. */
   spent: number;
   correlationId: string;
+  /** The OH patient id that the caller named, not yet checked. */
+  namedOhPatientId?: string;
   ohPatientId?: string;
   listedUntil?: Instant;
 }
@@ -199,6 +220,11 @@ export interface Counts {
 }
 
 export interface Store {
+  /** What a person does by hand. */
+  readonly operator: OperatorStore;
+  /** What keeps the file in order, and who polls it. */
+  readonly upkeep: UpkeepStore;
+
   /**
    * Takes each entry once: one inbox row for each that is not known yet. Like `acceptSend` it throws
    * ExchangeError `unavailable` when the backlog is full.
@@ -243,7 +269,7 @@ export interface Store {
   resume(destination: Direction): Promise<void>;
 
   /** Asks for a patient's history, once; a session that failed starts anew. */
-  requestSession(icn: string): Promise<SessionView>;
+  requestSession(icn: string, namedOhPatientId?: string): Promise<SessionView>;
   findSession(icn: string): Promise<SessionView>;
   claimSessions(limit: number): Promise<ClaimedSession[]>;
   /** Accepts a window of listed messages and moves the cursor, in one commit. */

@@ -97,6 +97,25 @@ test('OH stores the message and the answer is lost: the next attempt finds it an
   expect(stored).toMatchObject([{ ohMessageId: view.ohMessageId }]);
 });
 
+test.each([-1, 1])(
+  'a message in doubt is found though the clock of OH is %d hour off',
+  async (hours) => {
+    const city = await setup();
+    city.mocks.world.now = () => city.clock.now + hours * 60 * 60 * 1000;
+    await city.fault('messaging', {
+      path: '/outbox/messages',
+      method: 'POST',
+      dropAfter: true,
+      times: 1,
+    });
+    const id = await city.send({ ...message, icn: city.patient(1).icn });
+    await city.pass(0);
+    await city.pass(2000);
+    expect(await city.view(id)).toMatchObject({ status: 'SENT' });
+    expect(await city.atOh()).toHaveLength(1);
+  },
+);
+
 test('OH fails before storing: asked, it says no, and the message is sent once', async () => {
   const city = await setup();
   await city.fault('messaging', {
@@ -161,4 +180,54 @@ test('a send in hand at a stop is finished, and a restart goes on with the rest'
   await city.restart();
   await city.pass(2000);
   expect(await city.view(id)).toMatchObject({ status: 'SENT' });
+});
+
+test('a caller who names the OH patient is believed once FHIR confirms the ICN', async () => {
+  const city = await setup({ OH_PATIENT_ID_SOURCE: 'mpi-cerner-id' });
+  const [ann, bob] = [city.patient(1), city.patient(2)];
+  const cernerId = (id: string) => `${id}^PI^200CRNR^USVHA^A`;
+  const right = { ...message, icn: ann.icn, cernerId: cernerId(ann.ohPatientId) };
+  const wrong = { ...message, icn: ann.icn, cernerId: cernerId(bob.ohPatientId) };
+  const ids = [await city.send(right), await city.send(wrong)];
+  await city.pass(0);
+  const [sent, refused] = await Promise.all(ids.map((id) => city.view(id)));
+  expect(sent).toMatchObject({ status: 'SENT', ohPatientId: ann.ohPatientId });
+  expect(refused).toMatchObject({ status: 'INVALID', error: { code: 'fhir:patient-mismatch' } });
+  expect(await city.atOh()).toMatchObject([{ patientId: ann.ohPatientId }]);
+});
+
+test('files that lie at MHV are fetched as the user and reach OH byte for byte', async () => {
+  const city = await setup();
+  const { icn, mhvCorrelationId } = city.patient(1);
+  const bytes = new Uint8Array(Buffer.from('Invented readings.\n'));
+  const written = await city.patientWritesAtMhv(mhvCorrelationId, {
+    name: 'readings.txt',
+    mimeType: 'text/plain',
+    bytes,
+  });
+  await city.send({
+    ...message,
+    icn,
+    mhvCorrelationId,
+    mhvMessageId: written.id,
+    mhvAttachmentIds: written.attachmentIds,
+  });
+  await city.pass(0);
+  expect(await city.atOh()).toMatchObject([{ attachments: [{ name: 'readings.txt' }] }]);
+  const media = await (await fetch(`${city.mocks.origins.media}/_mock/media`)).json();
+  const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex');
+  expect(media).toMatchObject([{ name: 'readings.txt', sha256 }]);
+});
+
+test('attachment ids without the message and the user they belong to are refused', async () => {
+  const city = await setup();
+  const response = await fetch(`${city.exchange.url}/messages`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ ...message, icn: city.patient(1).icn, mhvAttachmentIds: [1] }),
+  });
+  expect(response.status).toBe(422);
+  expect(await response.json()).toMatchObject({
+    errors: [{ pointer: '/mhvMessageId' }, { pointer: '/mhvCorrelationId' }],
+  });
 });

@@ -163,3 +163,25 @@ test('the log of a whole delivery holds no patient data', async () => {
     expect(log).not.toContain(mark);
   }
 });
+
+test("a file too large for MHV's gateway goes by its object store, and only once", async () => {
+  const city = await setup();
+  await city.fault('mhv', { path: '/exchange/message', method: 'POST', status: 503, times: 1 });
+  const bytes = Buffer.alloc(7 * 1024 * 1024, 'Invented scan. ');
+  await city.clinicianWrites({
+    patientId: city.patient(1).ohPatientId,
+    subject: 'Scan',
+    body: 'See the file.',
+    attachments: [
+      { name: 'scan.pdf', mimeType: 'application/pdf', contentBase64: bytes.toString('base64') },
+    ],
+  });
+  await city.pass(0);
+  await city.pass(2000);
+  const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex');
+  expect(await city.atMhv()).toMatchObject([{ attachments: [{ size: bytes.length, sha256 }] }]);
+  const requests = (await (await fetch(`${city.mocks.origins.mhv}/_mock/requests`)).json()) as {
+    method: string;
+  }[];
+  expect(requests.filter(({ method }) => method === 'PUT')).toHaveLength(1);
+});

@@ -6,11 +6,14 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { parseConfig } from '../../src/config.ts';
 import { createExchange, type Exchange } from '../../src/exchange.ts';
+import { createMhvSessions } from '../../src/mhv/session.ts';
 import { type Mocks, startMocks } from '../../src/mocks/mocks.ts';
 import type { MessageView } from '../../src/store/store.ts';
 
 const START = Date.UTC(2025, 9, 8, 14, 0, 0);
 export const POOL = '2000001';
+/** A team of the MHV mock that every patient may write to. */
+const TRIAGE_TEAM = '153463';
 export const CLOSED_POOL = '2000003';
 
 export interface City {
@@ -20,11 +23,16 @@ export interface City {
   /** Lines of the exchange's log. */
   log: string[];
   /** The n-th ordinary patient. */
-  patient: (n: number) => { icn: string; ohPatientId: string };
+  patient: (n: number) => { icn: string; ohPatientId: string; mhvCorrelationId: string };
   /** A clinician writes in OH, and the feed pushes it before this returns. */
   clinicianWrites: (letter: Record<string, unknown>) => Promise<string>;
   /** POST /messages; returns the exchange's id. */
   send: (message: Record<string, unknown>) => Promise<string>;
+  /** A patient writes a message with a file in MHV. */
+  patientWritesAtMhv: (
+    mhvCorrelationId: string,
+    file: { name: string; mimeType: string; bytes: Uint8Array<ArrayBuffer> },
+  ) => Promise<{ id: string; attachmentIds: string[] }>;
   view: (id: string) => Promise<MessageView>;
   /** The one message of the exchange that carries this OH message. */
   viewOf: (ohMessageId: string) => Promise<MessageView>;
@@ -92,7 +100,12 @@ export async function setup(env: Record<string, string> = {}): Promise<City> {
   return Object.assign(city, {
     patient(n: number) {
       const found = patients[n - 1];
-      return { icn: String(found?.['icn']), ohPatientId: String(found?.['ohPatientId']) };
+      const of = (field: string) => String(found?.[field]);
+      return {
+        icn: of('icn'),
+        ohPatientId: of('ohPatientId'),
+        mhvCorrelationId: of('mhvCorrelationId'),
+      };
     },
     async clinicianWrites(letter: Record<string, unknown>) {
       const inbox = `${mocks.origins.messaging}/_mock/inbox`;
@@ -104,6 +117,29 @@ export async function setup(env: Record<string, string> = {}): Promise<City> {
     },
     async send(message: Record<string, unknown>) {
       return String((await post(`${city.exchange.url}/messages`, message))['id']);
+    },
+    async patientWritesAtMhv(
+      mhvCorrelationId: string,
+      file: { name: string; mimeType: string; bytes: Uint8Array<ArrayBuffer> },
+    ) {
+      const sessionOf = createMhvSessions({
+        baseUrl: config.MHV_BASE_URL,
+        appToken: config.MHV_APP_TOKEN,
+        apiKey: config.MHV_API_KEY ?? '',
+        timeoutMs: 2000,
+        now: () => clock.now,
+      });
+      const stored = await sessionOf(mhvCorrelationId).create(
+        {
+          subject: 'Readings',
+          category: 'OTHER',
+          recipientId: TRIAGE_TEAM,
+          body: 'See the file.',
+          files: { uploads: [file] },
+        },
+        { signal: AbortSignal.timeout(5000), correlationId: 'test' },
+      );
+      return { id: stored.id, attachmentIds: stored.attachments.map(({ id }) => id) };
     },
     async view(id: string) {
       const view = await city.exchange.store.find(id);

@@ -1,7 +1,8 @@
 import { expect, test } from 'bun:test';
-import { createHmac } from 'node:crypto';
+import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { entryXml, feedXml, setup } from './setup.ts';
+import { publicKeySet } from '../../src/oh/oauth2.ts';
+import { entryXml, feedXml, START, setup } from './setup.ts';
 
 async function problemOf(response: Response) {
   expect(response.headers.get('content-type')).toBe('application/problem+json');
@@ -83,7 +84,7 @@ test('what is too large or of another media type is refused', async () => {
 });
 
 test('with a secret only a right signature is accepted, whatever AUTH says', async () => {
-  const site = setup({ feedSecret: 'zztest', mode: 'none' });
+  const site = setup({ feedSecrets: ['zztest'], mode: 'none' });
   const body = entryXml(1);
   const sign = (method: string, secret: string) => ({
     'X-Hub-Signature': `${method}=${createHmac(method, secret).update(body).digest('hex')}`,
@@ -111,4 +112,67 @@ test('a subscription is verified by echoing the challenge', async () => {
   const response = await fetch(`${site.url}/oh/feed?${query}`);
   expect(response.status).toBe(200);
   expect(await response.text()).toBe('a b&c');
+});
+
+test('Standard Webhooks: either of two keys will do, in time, over the bytes as sent', async () => {
+  const old = `whsec_${Buffer.from('old key of the feed').toString('base64')}`;
+  const site = setup({ feedSecrets: ['new-raw-key', old] });
+  const body = new Uint8Array(gzipSync(entryXml(1)));
+  const sign = (key: string | Buffer, at: number, id = 'msg_1') => {
+    const timestamp = String(Math.floor(at / 1000));
+    const mac = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body);
+    return {
+      'Content-Encoding': 'gzip',
+      'webhook-id': id,
+      'webhook-timestamp': timestamp,
+      'webhook-signature': `v1a,AAAA v1,${mac.digest('base64')}`,
+    };
+  };
+  expect((await site.push(body, sign('another key', START))).status).toBe(401);
+  expect((await site.push(body, sign('new-raw-key', START - 6 * 60_000))).status).toBe(401);
+  const moved = { ...sign('new-raw-key', START), 'webhook-id': 'msg_2' };
+  expect((await site.push(body, moved)).status).toBe(401);
+  expect((await site.push(body, sign('new-raw-key', START))).status).toBe(202);
+  expect((await site.push(body, sign(Buffer.from('old key of the feed'), START))).status).toBe(202);
+});
+
+test('Basic credentials are accepted where they are configured', async () => {
+  const site = setup({ mode: 'required', feedPasswords: ['oracle:health:1'] });
+  const basic = (pair: string) => ({
+    Authorization: `Basic ${Buffer.from(pair).toString('base64')}`,
+  });
+  expect((await site.push(entryXml(1), basic('oracle:health'))).status).toBe(401);
+  expect((await site.push(entryXml(1), basic('oracle:health:1'))).status).toBe(202);
+});
+
+test("only our topic's subscription is confirmed when a topic is configured", async () => {
+  const site = setup({}, 1000, { feedTopic: 'urn:ours' });
+  const ask = (topic: string) =>
+    fetch(`${site.url}/oh/feed?hub.mode=subscribe&hub.challenge=c&hub.topic=${topic}`);
+  expect((await ask('urn:ours')).status).toBe(200);
+  expect((await ask('urn:theirs')).status).toBe(404);
+});
+
+test('a tombstone is recorded and deletes nothing', async () => {
+  const site = setup();
+  const tombstone = `<at:deleted-entry xmlns:at="http://purl.org/atompub/tombstones/1.0"
+    ref="urn:example:oh:message:3000000001:-6:0:0" when="2025-10-09T00:00:00Z"/>`;
+  const response = await site.push(feedXml(entryXml(1), tombstone));
+  expect(await response.json()).toEqual({ accepted: 1, duplicates: 0, rejected: 0 });
+  expect(site.query('SELECT ref, deleted_at FROM tombstones')).toEqual([
+    { ref: 'urn:example:oh:message:3000000001:-6:0:0', deleted_at: Date.UTC(2025, 9, 9) },
+  ]);
+  expect(site.query('SELECT state FROM inbox')).toEqual([{ state: 'pending' }]);
+});
+
+test('the public half of our signing key is served, and nothing more', async () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+  const privateKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const keySet = publicKeySet([{ privateKeyPem, keyId: 'k1' }]);
+  const site = setup({}, 1000, { keySet });
+  const served = (await (await fetch(`${site.url}/.well-known/jwks.json`)).json()) as {
+    keys: Record<string, string>[];
+  };
+  expect(served.keys).toMatchObject([{ kid: 'k1', kty: 'EC', alg: 'ES384' }]);
+  expect(served.keys[0]).not.toHaveProperty('d');
 });

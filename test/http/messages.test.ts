@@ -30,6 +30,7 @@ test('a message is accepted with the place to look for it', async () => {
     acceptedAt: new Date(START).toISOString(),
     dueAt: new Date(START).toISOString(),
     attempts: [],
+    events: [],
   });
 });
 
@@ -183,11 +184,22 @@ test('OpenAPI describes every route', async () => {
     paths: Record<string, object>;
   };
   expect(Object.keys(paths).toSorted()).toEqual([
+    '/.well-known/jwks.json',
+    '/destinations',
+    '/destinations/{destination}/pause',
+    '/destinations/{destination}/resume',
     '/health/live',
     '/health/ready',
     '/messages',
     '/messages/{id}',
+    '/messages/{id}/dismiss',
+    '/messages/{id}/retry',
     '/oh/feed',
+    '/quarantine',
+    '/quarantine/{id}',
+    '/quarantine/{id}/body',
+    '/quarantine/{id}/replay',
+    '/replay',
     '/sessions',
     '/sessions/{icn}',
   ]);

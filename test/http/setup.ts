@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import pino from 'pino';
-import { createApp } from '../../src/http/app.ts';
+import { type AppOptions, createApp } from '../../src/http/app.ts';
 import type { AuthOptions } from '../../src/http/auth.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -31,7 +31,11 @@ export interface Site {
   send: (body: unknown, headers?: Record<string, string>) => Promise<Response>;
 }
 
-export function setup(auth: Partial<AuthOptions> = {}, maxBacklog = 1000): Site {
+export function setup(
+  auth: Partial<AuthOptions> = {},
+  maxBacklog = 1000,
+  options: Partial<AppOptions> = {},
+): Site {
   const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-http-'));
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'exchange.db');
@@ -40,9 +44,23 @@ export function setup(auth: Partial<AuthOptions> = {}, maxBacklog = 1000): Site 
   const log: string[] = [];
   const app = createApp({
     store,
+    destinations: {
+      list: async () => [],
+      pause: (to, by) => store.pause(to, by),
+      resume: (to) => store.resume(to),
+    },
     log: pino({}, { write: (line: string) => void log.push(line) }),
     extraction: { messagingBaseUrl: MESSAGING, authority: 'demo' },
-    auth: { mode: 'none', apiTokens: [], feedTokens: [], ...auth },
+    auth: {
+      mode: 'none',
+      apiTokens: [],
+      feedTokens: [],
+      feedPasswords: [],
+      feedSecrets: [],
+      now: () => START,
+      ...auth,
+    },
+    ...options,
   });
   app.listen({ hostname: '127.0.0.1', port: 0 });
   cleanups.push(() => app.server?.stop(true));

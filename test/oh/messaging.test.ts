@@ -222,28 +222,37 @@ describe('a patient who was combined into another', () => {
   ])(
     'is found again by the id in Location %p, on our own host, message id kept',
     async (location) => {
-      const combined: string[][] = [];
       using server = serveCombined({ 1000001: location });
-      const onCombined = (...ids: string[]): void => void combined.push(ids);
-      await setup(server.url, { onCombined }).get();
+      await setup(server.url).get();
       expect(server.seen.map(({ path }) => path.split('/demo/patients/')[1])).toEqual([
         '1000001/inbox/messages/3000000005%3A-6%3A0%3A0?loadReferences=true',
         '1000002/inbox/messages/3000000005%3A-6%3A0%3A0?loadReferences=true',
       ]);
-      expect(combined).toEqual([['1000001', '1000002']]);
     },
   );
+
+  test('is remembered: the next read goes straight to the survivor, until that is forgotten', async () => {
+    using server = serveCombined({ 1000001: '/demo/patients/1000002/inbox/messages' });
+    const clock = { now: 0 };
+    const client = setup(server.url, { now: () => clock.now });
+    const asked = () => server.seen.splice(0).map(({ path }) => /patients\/(\d+)/.exec(path)?.[1]);
+    await client.get();
+    expect(asked()).toEqual(['1000001', '1000002']);
+    await client.get();
+    expect(asked()).toEqual(['1000002']);
+    clock.now += 16 * 60_000;
+    await client.get();
+    expect(asked()).toEqual(['1000001', '1000002']);
+  });
 
   test('is followed for five hops and no further', async () => {
     const chain = Object.fromEntries(
       [1, 2, 3, 4, 5, 6].map((n) => [`100000${n}`, `/demo/patients/100000${n + 1}/inbox/messages`]),
     );
     const { 1000006: _last, ...five } = chain;
-    const combined: string[][] = [];
-    const onCombined = (...ids: string[]): void => void combined.push(ids);
     using reachable = serveCombined(five);
-    await setup(reachable.url, { onCombined }).get();
-    expect(combined).toEqual([['1000001', '1000006']]);
+    await setup(reachable.url).get();
+    expect(reachable.seen.at(-1)?.path).toContain('/patients/1000006/');
     using tooFar = serveCombined(chain);
     expect(await verdictOf(setup(tooFar.url).get())).toMatchObject({
       kind: 'rejected',

@@ -21,7 +21,9 @@ function engineOn(flow: Partial<Flow>) {
   };
   const engine = createEngine({
     store: s.store,
-    policy: { scheduleMs: [1000], maxAttempts: 3 },
+    policy: { scheduleMs: [1000], maxAttempts: 3, maxAgeMs: 3_600_000 },
+    breaker: { failures: 100, scheduleMs: [1000] },
+    ratePerSecond: 0,
     leaseMs: LEASE_MS,
     concurrency: 4,
     now: () => s.clock.now,
@@ -106,4 +108,36 @@ test('running pollers are woken by an accept and drained by a stop', async () =>
   finish.resolve();
   await stopped;
   expect(query('SELECT state FROM outbox')).toEqual([{ state: 'done' }]);
+});
+
+test('a clock that jumps ahead while a delivery is under way does not start it a second time', async () => {
+  const began = Promise.withResolvers<void>();
+  const finish = Promise.withResolvers<void>();
+  const other = Promise.withResolvers<void>();
+  const doubts: boolean[] = [];
+  const { store, engine, clock, query } = engineOn({
+    deliver: async ({ orderKey, inDoubtSince }) => {
+      if (orderKey === 'oh:b') other.resolve();
+      else {
+        doubts.push(inDoubtSince !== undefined);
+        began.resolve();
+        await finish.promise;
+      }
+      return { kind: 'delivered', ids: {}, found: false };
+    },
+  });
+  engine.start();
+  await store.acceptDocument({ entries: [numbered(1, 'a')] });
+  await began.promise;
+  clock.now += LEASE_MS + 1;
+  await store.acceptDocument({ entries: [numbered(2, 'b')] });
+  await other.promise;
+  expect(doubts).toEqual([false]);
+  finish.resolve();
+  await engine.stop();
+  // Whether the first try arrived is asked by the one that follows, once it cannot meet the first.
+  clock.now += 2 * LEASE_MS;
+  await engine.drain();
+  expect(doubts).toEqual([false, true]);
+  expect(query('SELECT DISTINCT state FROM outbox')).toEqual([{ state: 'done' }]);
 });

@@ -61,3 +61,25 @@ test('a commit that fails fails everybody in it, and nothing of it stays', async
   expect(sqlite.prepare('SELECT count(*) AS n FROM parent').get()).toEqual({ n: 0 });
   sqlite.close();
 });
+
+test('a file that is full fails everybody in the commit, and takes them when there is room again', async () => {
+  const { path } = setup();
+  const sqlite = new Database(path);
+  sqlite.exec('CREATE TABLE t (data)');
+  const pages = Number(sqlite.pragma('page_count', { simple: true }));
+  sqlite.pragma(`max_page_count = ${pages + 4}`);
+  const write = groupCommit(sqlite);
+  const insert = sqlite.prepare('INSERT INTO t VALUES (zeroblob(?))');
+  const insertAll = () =>
+    Promise.allSettled([10, 100_000, 20].map((bytes) => write(() => insert.run(bytes).changes)));
+  const refused = await insertAll();
+  expect(refused).toMatchObject(
+    Array.from({ length: 3 }, () => ({ status: 'rejected', reason: { code: 'SQLITE_FULL' } })),
+  );
+  expect(sqlite.prepare('SELECT count(*) AS n FROM t').get()).toEqual({ n: 0 });
+  sqlite.pragma('max_page_count = 1000000');
+  const taken = await insertAll();
+  expect(taken.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+  expect(sqlite.prepare('SELECT count(*) AS n FROM t').get()).toEqual({ n: 3 });
+  sqlite.close();
+});

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Entry, Send, ToMhv, ToOh } from '../../src/message.ts';
-import { openStore } from '../../src/store/sqlite.ts';
+import { openStore, type StoreOptions } from '../../src/store/sqlite.ts';
 import type { Lane, Store } from '../../src/store/store.ts';
 
 export const START = Date.UTC(2025, 9, 8, 14, 0, 0);
@@ -36,7 +36,7 @@ afterEach(() => {
   for (const cleanup of cleanups.splice(0).toReversed()) cleanup();
 });
 
-export function setup(): Setup {
+export function setup(options: Partial<StoreOptions> = {}): Setup {
   const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-store-'));
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'deep', 'exchange.db');
@@ -47,6 +47,7 @@ export function setup(): Setup {
       leaseMs: LEASE_MS,
       maxAttempts: MAX_ATTEMPTS,
       now: () => clock.now,
+      ...options,
     });
     cleanups.push(() => store.close());
     return store;

@@ -1,0 +1,198 @@
+/** Documents in quarantine: look at them, and take them in again. */
+import { Value } from '@sinclair/typebox/value';
+import { type DocumentDecoration, Elysia, t } from 'elysia';
+import type { Extraction } from '../atom/extract.ts';
+import { type Push, readPush } from '../atom/push.ts';
+import { type DocumentFault, ExchangeError, faultOf } from '../errors.ts';
+import type { QuarantineSummary, QuarantineView, ReadAgain } from '../store/operator.ts';
+import type { Store } from '../store/store.ts';
+import { type AuthOptions, checkApiCaller } from './auth.ts';
+import { rfc3339 } from './messages.ts';
+import {
+  actor,
+  DEFAULT_ACTOR,
+  quarantineList,
+  quarantineQuery,
+  quarantineView,
+  retryBody,
+  takenAgain,
+} from './operator-schemas.ts';
+
+export interface QuarantineOptions {
+  store: Store;
+  auth: AuthOptions;
+  extraction: Extraction;
+  /** Of an edited copy. */
+  maxBytes: number;
+}
+
+const DEFAULT_PAGE = 50;
+const ATOM = 'application/atom+xml';
+
+const replayDetail = {
+  summary: 'Take a document in again',
+  description:
+    'It is read by the present parser and configuration, and each entry is taken once. As application/atom+xml the body is an edited copy that is read in its place, kept beside it; the actor is then a query parameter. 400 or 422 when still nothing of it can be taken.',
+  tags: ['Operator'],
+  requestBody: {
+    content: {
+      'application/json': {
+        schema: { type: 'object', properties: { actor: { type: 'string' } } },
+      },
+      [ATOM]: { schema: { type: 'string', format: 'binary' } },
+    },
+  },
+} satisfies DocumentDecoration;
+
+/** `GET /quarantine`, `GET /quarantine/{id}` and its `/body`, `POST /quarantine/{id}/replay`. */
+export function quarantine(options: QuarantineOptions) {
+  const { store, auth } = options;
+  return new Elysia({ name: 'quarantine' })
+    .onBeforeHandle(({ request }) => checkApiCaller(auth, request.headers))
+    .get(
+      '/quarantine',
+      async ({ query: { cursor, limit } }) => {
+        const page = { limit: Number(limit ?? DEFAULT_PAGE), ...(cursor ? { cursor } : {}) };
+        const { documents, next } = await store.operator.listQuarantined(page);
+        return { documents: documents.map(summaryBody), ...(next ? { next } : {}) };
+      },
+      {
+        query: quarantineQuery,
+        response: { 200: quarantineList },
+        detail: { summary: 'Documents in quarantine, newest first', tags: ['Operator'] },
+      },
+    )
+    .get(
+      '/quarantine/:id',
+      async ({ params }) => documentBody(await store.operator.findQuarantined(params.id)),
+      {
+        response: { 200: quarantineView },
+        detail: { summary: 'What is wrong with a document', tags: ['Operator'] },
+      },
+    )
+    .get(
+      '/quarantine/:id/body',
+      async ({ params: { id } }) =>
+        new Response(await store.operator.quarantinedBody(id), {
+          headers: {
+            'Content-Type': 'application/octet-stream',
+            'Content-Disposition': `attachment; filename="${id}.xml"`,
+            'X-Content-Type-Options': 'nosniff',
+          },
+        }),
+      {
+        detail: {
+          summary: 'A document as it was pushed',
+          description: 'application/octet-stream, after gunzip. 409 when it was purged.',
+          tags: ['Operator'],
+        },
+      },
+    )
+    .post(
+      '/quarantine/:id/replay',
+      async ({ params, query, request, set }) => {
+        const result = await takeAgain(options, params.id, await asked(options, request, query));
+        set.status = 202;
+        return result;
+      },
+      {
+        parse: 'none',
+        query: t.Object({ actor: t.Optional(actor) }, { additionalProperties: false }),
+        response: { 202: takenAgain },
+        detail: replayDetail,
+      },
+    );
+}
+
+type Asked = Pick<ReadAgain, 'actor' | 'edited'>;
+
+async function asked(
+  { maxBytes }: QuarantineOptions,
+  request: Request,
+  query: { actor?: string },
+): Promise<Asked> {
+  const contentType = request.headers.get('content-type') ?? '';
+  const body = new Uint8Array(await request.arrayBuffer());
+  const by = query.actor ?? DEFAULT_ACTOR;
+  if (body.byteLength === 0) return { actor: by };
+  const mediaType = contentType.split(';', 1)[0]?.trim().toLowerCase();
+  if (mediaType === 'application/json') return { actor: actorOf(body) ?? by };
+  if (mediaType !== ATOM) {
+    const detail = `Expected application/json, or ${ATOM} for an edited copy.`;
+    throw new ExchangeError('unsupported-media-type', detail);
+  }
+  if (body.byteLength > maxBytes) {
+    throw new ExchangeError('too-large', `An edited copy may have ${maxBytes} bytes.`);
+  }
+  return { actor: by, edited: { body, contentType } };
+}
+
+function actorOf(body: Uint8Array): string | undefined {
+  const parsed = parsedJson(body);
+  if (Value.Check(retryBody, parsed)) return parsed.actor;
+  const faults = [...Value.Errors(retryBody, parsed)].map(({ path, schema, message }) => ({
+    pointer: path || '/',
+    detail: typeof schema['error'] === 'string' ? schema['error'] : message,
+  }));
+  const detail = faults.map((fault) => `body${fault.pointer}: ${fault.detail}`).join('; ');
+  throw new ExchangeError('invalid', detail, { faults });
+}
+
+function parsedJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body));
+  } catch {
+    throw new ExchangeError('malformed', 'The body is not valid JSON.');
+  }
+}
+
+/** Everything the feed would do with the document, but for its signature. */
+async function takeAgain(options: QuarantineOptions, id: string, { actor: by, edited }: Asked) {
+  const { operator } = options.store;
+  const again = { actor: by, ...(edited ? { edited } : {}) };
+  const { entries, tombstones, faults } = await readAgain(options, id, again);
+  if (faults.length > 0 && entries.length === 0 && tombstones.length === 0) {
+    await operator.noteFailedReplay(id, { ...again, faults });
+    throw nothingTaken(faults);
+  }
+  const result = await operator.takeQuarantined(id, { ...again, entries, tombstones, faults });
+  const { accepted, duplicates, rejected } = result;
+  return { accepted, duplicates, rejected };
+}
+
+async function readAgain(
+  { store: { operator }, extraction, maxBytes }: QuarantineOptions,
+  id: string,
+  again: Asked,
+): Promise<Push> {
+  const { contentType } = again.edited ?? (await operator.findQuarantined(id));
+  const bytes = again.edited?.body ?? (await operator.quarantinedBody(id));
+  try {
+    return readPush(bytes, { extraction, contentType, limits: { maxBytes } });
+  } catch (error) {
+    if (!(error instanceof ExchangeError)) throw error;
+    await operator.noteFailedReplay(id, { ...again, faults: [faultOf(error)] });
+    throw error;
+  }
+}
+
+function nothingTaken(faults: DocumentFault[]): ExchangeError {
+  return new ExchangeError('invalid', 'No entry of the document can be taken.', {
+    faults: faults.map(({ element = '/', detail }) => ({ pointer: element, detail })),
+  });
+}
+
+function summaryBody(document: QuarantineSummary) {
+  const { firstSeenAt, lastSeenAt, purgedAt, replayedAt, ...same } = document;
+  return {
+    ...same,
+    firstSeenAt: rfc3339(firstSeenAt),
+    lastSeenAt: rfc3339(lastSeenAt),
+    ...(purgedAt === undefined ? {} : { purgedAt: rfc3339(purgedAt) }),
+    ...(replayedAt === undefined ? {} : { replayedAt: rfc3339(replayedAt) }),
+  };
+}
+
+function documentBody({ faults, replay, ...summary }: QuarantineView) {
+  return { ...summaryBody(summary), faults, ...(replay ? { replay } : {}) };
+}
