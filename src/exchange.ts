@@ -66,7 +66,11 @@ export async function createExchange(config: Config, around: Surroundings): Prom
       maxAttempts: config.MAX_ATTEMPTS,
       maxAgeMs: config.MAX_AGE_HOURS * HOUR_MS,
     },
-    breaker: { failures: config.BREAKER_FAILURES, scheduleMs: config.RETRY_SCHEDULE },
+    breaker: {
+      failures: config.BREAKER_FAILURES,
+      scheduleMs: config.RETRY_SCHEDULE,
+      probeMs: config.LEASE_MS,
+    },
     ratePerSecond: config.RATE_PER_SECOND,
     leaseMs: config.LEASE_MS,
     concurrency: config.CONCURRENCY,

@@ -15,6 +15,8 @@ export interface BreakerPolicy {
   failures: number;
   /** How long it stays open the first time, the second, ...; the last one repeats, none is over a minute. */
   scheduleMs: number[];
+  /** How long a probe may take, its lease: after that another goes. */
+  probeMs: number;
 }
 
 /** One attempt's word against the destination. */
@@ -48,6 +50,7 @@ export class Breaker {
   #openedBy: string | undefined;
   /** The message that tries whether the destination is back. */
   #probe: string | undefined;
+  #probeUntil: Instant = 0;
 
   constructor(policy: BreakerPolicy) {
     this.#policy = policy;
@@ -75,16 +78,17 @@ export class Breaker {
     return now >= this.readyAt() ? 1 : 0;
   }
 
-  /** From when on something may be claimed; infinite while a probe is out. */
+  /** From when on something may be claimed. A probe not heard of when its lease is over is given up. */
   readyAt(): Instant {
     if (this.#state === 'closed') return 0;
-    return this.#probe === undefined ? this.#openUntil : Number.POSITIVE_INFINITY;
+    return this.#probe === undefined ? this.#openUntil : this.#probeUntil;
   }
 
   /** Says which message was claimed as the probe. */
-  probe(messageId: string): BreakerChange | undefined {
+  probe(messageId: string, now: Instant): BreakerChange | undefined {
     if (this.#state === 'closed') return undefined;
     this.#probe = messageId;
+    this.#probeUntil = now + this.#policy.probeMs;
     return this.#become('half-open');
   }
 

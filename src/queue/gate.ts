@@ -62,7 +62,7 @@ export class Gate {
     for (const { id } of claimed) this.#inHand.add(id);
     const [first] = claimed;
     // What was claimed under a closed breaker is no probe, even if it has opened meanwhile.
-    if (first && allowed === 1) this.#tell(this.#breaker.probe(first.id));
+    if (first && allowed === 1) this.#tell(this.#breaker.probe(first.id, now()));
     return claimed;
   }
 

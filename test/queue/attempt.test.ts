@@ -22,7 +22,7 @@ function engineOn(flow: Partial<Flow>) {
   const engine = createEngine({
     store: s.store,
     policy: { scheduleMs: [1000], maxAttempts: 3, maxAgeMs: 3_600_000 },
-    breaker: { failures: 100, scheduleMs: [1000] },
+    breaker: { failures: 100, scheduleMs: [1000], probeMs: 60_000 },
     ratePerSecond: 0,
     leaseMs: LEASE_MS,
     concurrency: 4,

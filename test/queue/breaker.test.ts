@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { Breaker, type Failure } from '../../src/queue/breaker.ts';
 
-const policy = { failures: 3, scheduleMs: [1000, 5000, 600_000] };
+const policy = { failures: 3, scheduleMs: [1000, 5000, 600_000], probeMs: 60_000 };
 
 const failure = (messageId: string, changes: Partial<Failure> = {}): Failure => ({
   messageId,
@@ -41,16 +41,16 @@ test('after the wait one row may go, and no second while it is out', () => {
   const breaker = opened();
   expect(breaker.state(1000)).toBe('half-open');
   expect(breaker.allowance(1000)).toBe(1);
-  expect(breaker.probe('d')).toMatchObject({ from: 'open', to: 'half-open' });
+  expect(breaker.probe('d', 1000)).toMatchObject({ from: 'open', to: 'half-open' });
   expect(breaker.allowance(1000)).toBe(0);
-  expect(breaker.readyAt()).toBe(Number.POSITIVE_INFINITY);
+  expect(breaker.allowance(60_999)).toBe(0);
 });
 
 test('the probe that succeeds closes it, and the next trouble waits from the start again', () => {
   const breaker = opened();
-  breaker.probe('d');
+  breaker.probe('d', 1000);
   breaker.fail(failure('d'), 1000);
-  breaker.probe('e');
+  breaker.probe('e', 6000);
   expect(breaker.succeed('e')).toMatchObject({ from: 'half-open', to: 'closed' });
   expect(breaker.failuresInARow).toBe(0);
   for (const id of ['a', 'b', 'c']) breaker.fail(failure(id), 10_000);
@@ -61,7 +61,7 @@ test('each probe that fails makes the wait longer, up to a minute', () => {
   const breaker = opened();
   const waits = ['d', 'e', 'f', 'g'].map((id) => {
     const at = breaker.readyAt();
-    breaker.probe(id);
+    breaker.probe(id, at);
     expect(breaker.fail(failure(id), at)).toMatchObject({ from: 'half-open', to: 'open' });
     return breaker.readyAt() - at;
   });
@@ -71,7 +71,7 @@ test('each probe that fails makes the wait longer, up to a minute', () => {
 test('one message that fails again and again does not make the wait of the others grow', () => {
   const breaker = new Breaker(policy);
   for (let n = 0; n < 3; n += 1) breaker.fail(failure('a'), 0);
-  breaker.probe('a');
+  breaker.probe('a', 1000);
   breaker.fail(failure('a'), 1000);
   expect(breaker.readyAt()).toBe(2000);
 });
@@ -98,15 +98,25 @@ test('what began before it opened neither closes it nor makes it wait longer', (
   expect(breaker.succeed('late')).toBeUndefined();
   expect(breaker.fail(failure('later'), 500)).toBeUndefined();
   expect(breaker.readyAt()).toBe(1000);
-  breaker.probe('d');
+  breaker.probe('d', 1000);
   expect(breaker.succeed('late')).toBeUndefined();
   expect(breaker.state(1000)).toBe('half-open');
 });
 
 test('a probe that told nothing of the destination lets another go', () => {
   const breaker = opened();
-  breaker.probe('d');
+  breaker.probe('d', 1000);
   breaker.abstain('d');
   expect(breaker.allowance(1000)).toBe(1);
   expect(breaker.state(1000)).toBe('half-open');
+});
+
+test('a probe that is never heard of does not stop its destination for ever', () => {
+  const breaker = opened();
+  breaker.probe('d', 1000);
+  expect(breaker.readyAt()).toBe(61_000);
+  expect(breaker.allowance(61_000)).toBe(1);
+  breaker.probe('e', 61_000);
+  expect(breaker.succeed('d')).toBeUndefined();
+  expect(breaker.succeed('e')).toMatchObject({ to: 'closed' });
 });

@@ -32,7 +32,7 @@ function site(options: Partial<EngineOptions> = {}) {
       leaseMs: LEASE_MS,
       concurrency: 8,
       ratePerSecond: 0,
-      breaker: { failures: 3, scheduleMs: [1000, 10_000] },
+      breaker: { failures: 3, scheduleMs: [1000, 10_000], probeMs: 60_000 },
       now: () => s.clock.now,
       random: () => 0.5,
       log: pino({}, { write: (line: string) => void log.push(JSON.parse(line)) }),
