@@ -43,7 +43,7 @@ export function directoryFaults(groups: NewTriageGroup[]): DirectoryFault[] {
 /** A name of another system as the directory takes it: trimmed, on one line, at most 60 characters. */
 export function cutName(name: string): string {
   const line = name.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
-  return [...line].slice(0, MAX_NAME_CHARACTERS).join('').trim();
+  return Array.from(line).slice(0, MAX_NAME_CHARACTERS).join('').trim();
 }
 
 function faultsOfRow(group: NewTriageGroup): Omit<DirectoryFault, 'row'>[] {
@@ -61,7 +61,7 @@ function faultsOfRow(group: NewTriageGroup): Omit<DirectoryFault, 'row'>[] {
 }
 
 function isName(name: string): boolean {
-  const { length } = [...name];
+  const { length } = Array.from(name);
   return (
     length >= 1 && length <= MAX_NAME_CHARACTERS && name === name.trim() && !/\p{Cc}/u.test(name)
   );
