@@ -96,6 +96,19 @@ export async function judge(
       sentIds.every(({ oh_message_id: id }) => oh.some(({ ohMessageId }) => ohMessageId === id)),
       'OH does not have each sent message under the id in the database',
     ],
+    ...checksOfContents(expected, reply?.oh_message_id, mhv, oh),
+  ];
+  return checks.filter(([ok]) => !ok).map(([, complaint]) => complaint);
+}
+
+/** What the messages themselves must show. */
+function checksOfContents(
+  expected: Expected,
+  replyAtOh: string | undefined,
+  mhv: MhvStored[],
+  oh: OhStored[],
+): [boolean, string][] {
+  return [
     [
       mhv.some(
         ({ ohMessageId, inReplyToOhMessageId }) =>
@@ -107,7 +120,7 @@ export async function judge(
     [
       oh.some(
         ({ ohMessageId, previousMessageId }) =>
-          ohMessageId === reply?.oh_message_id && previousMessageId === expected.patientReply.to,
+          ohMessageId === replyAtOh && previousMessageId === expected.patientReply.to,
       ),
       "the patient's reply does not refer to the clinician's message",
     ],
@@ -121,7 +134,6 @@ export async function judge(
     [mhv.some(({ attachments }) => attachments.length > 0), 'no file reached MHV'],
     [oh.some(({ attachments }) => (attachments ?? []).length > 0), 'no file reached OH'],
   ];
-  return checks.filter(([ok]) => !ok).map(([, complaint]) => complaint);
 }
 
 function ask<T>(databasePath: string, sql: string): T[] {

@@ -76,7 +76,7 @@ export async function complaintsOf(asked: Asked, rows: TriageGroup[]): Promise<s
     const faults = faultsOf({ ...row, preferred: true });
     if (faults !== '') complaints.push(`pool ${row.ohPoolId}: ${faults}`);
   }
-  for (const { id, name } of teams) {
+  for (const { id, name } of teams.filter(({ isBlocked }) => !isBlocked)) {
     const isKnown = rows.some((row) => row.mhvTriageTeamId === id || isSameName(row.name, name));
     if (!isKnown) complaints.push(`MHV triage team ${id}: no row has it (${cutName(name)})`);
   }

@@ -43,7 +43,7 @@ export function readCsv(bytes: Uint8Array): NewTriageGroup[] {
       complain(line, `${record.length}`, `must be the last of ${header.record.length}`);
     }
     const preferred = cell(COLUMNS.preferred);
-    if (!/^(true|false|)$/i.test(preferred)) {
+    if (preferred !== '' && !isFlag(preferred)) {
       complain(line, COLUMNS.preferred, 'must be true, false or empty');
     }
     const team = cell(COLUMNS.mhvTriageTeamId);
@@ -52,7 +52,7 @@ export function readCsv(bytes: Uint8Array): NewTriageGroup[] {
       name: cell(COLUMNS.name),
       stationNumber: cell(COLUMNS.stationNumber),
       ...(team === '' ? {} : { mhvTriageTeamId: team }),
-      ...(preferred === '' ? {} : { preferred: preferred.toLowerCase() === 'true' }),
+      ...(isFlag(preferred) ? { preferred: preferred.toLowerCase() === 'true' } : {}),
     };
   });
   for (const { row, field, detail } of directoryFaults(groups)) {
@@ -74,6 +74,10 @@ export function writeCsv(groups: TriageGroup[]): string {
     String(group.preferred),
   ]);
   return stringify([Object.values(COLUMNS), ...rows]);
+}
+
+function isFlag(cell: string): boolean {
+  return /^(true|false)$/i.test(cell);
 }
 
 function textOf(bytes: Uint8Array): string {

@@ -9,6 +9,8 @@ export interface MhvTriageTeam {
   stationNumber?: string;
   /** ASSUMPTION: MHV tells teams of Oracle Health apart by `ohTriageGroup`, in this spelling. */
   isOhTeam: boolean;
+  /** The user may not write to it. */
+  isBlocked: boolean;
 }
 
 const team = z
@@ -17,12 +19,14 @@ const team = z
     name: z.string(),
     stationNumber: z.string().nullish(),
     ohTriageGroup: z.boolean().nullish(),
+    blockedStatus: z.boolean().nullish(),
   })
   .transform(
-    ({ triageTeamId, name, stationNumber, ohTriageGroup }): MhvTriageTeam => ({
+    ({ triageTeamId, name, stationNumber, ohTriageGroup, blockedStatus }): MhvTriageTeam => ({
       id: triageTeamId,
       name: decodeHTMLStrict(name),
       isOhTeam: ohTriageGroup ?? false,
+      isBlocked: blockedStatus ?? false,
       ...(stationNumber ? { stationNumber } : {}),
     }),
   );
