@@ -69,8 +69,9 @@ export async function groupOfPool(
 }
 
 /**
- * The triage group of a clinician who writes under their own name: in `strict` and wherever it is in the
- * directory that row, under the id of the person.
+ * The triage group of a clinician who writes under their own name, in no conversation with a pool.
+ * ASSUMPTION: they are a group of their own; the message would reach nobody otherwise. `strict` wants it
+ * in the directory, under the id of the person.
  */
 export async function groupOfClinician(
   options: DirectoryOptions,

@@ -131,10 +131,7 @@ function poolOf({ sender, receivers }: OhMessage): string | undefined {
   return [sender, ...receivers].find((party) => party?.type === 'POOL')?.id;
 }
 
-/**
- * The triage group a message is filed under. ASSUMPTION: a clinician who writes under their own name,
- * in no conversation with a pool, is a group of their own; the message would reach nobody otherwise.
- */
+/** The triage group a message is filed under. */
 async function groupOf(
   options: OhToMhvOptions,
   of: {

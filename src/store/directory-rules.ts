@@ -19,7 +19,7 @@ export interface DirectoryFault {
 }
 
 /** Longest name, in characters (code points). */
-export const MAX_NAME_CHARACTERS = 60;
+const MAX_NAME_CHARACTERS = 60;
 /** Up to four characters may follow the three digits; a string, for `589GR` is one. */
 export const STATION_NUMBER = '^[0-9]{3}[A-Z0-9]{0,4}$';
 export const DIRECTORY_ID = '^[0-9]{1,19}$';

@@ -36,12 +36,12 @@ function desk() {
   return {
     DATABASE_PATH,
     run: (...args: string[]) => run(args, { DATABASE_PATH }),
-    async csv(...lines: string[]) {
+    csv: async (...lines: string[]) => {
       const path = join(at, `${Bun.randomUUIDv7()}.csv`);
       await Bun.write(path, [HEADER, ...lines, ''].join('\r\n'));
       return path;
     },
-    async rows() {
+    rows: async () => {
       const bounds = { leaseMs: 60_000, maxAttempts: 1 };
       const store = openStore({ path: DATABASE_PATH, now: Date.now, ...bounds });
       try {
@@ -133,7 +133,7 @@ test('a pool imported by this program lets a message of a running exchange go', 
   const id = await city.send({ icn, subject: 'Hi', body: 'Hello.', receivingPoolId: POOL });
   await city.pass(0);
   expect(await city.view(id)).toMatchObject({ error: { code: 'directory:unmapped-pool' } });
-  // The program's clock is the machine's, which is ahead of the city's.
+  // The program's clock is a year ahead of the city's, so it is the message's own wait that ends.
   const path = await csv(`${POOL},East,668,,`);
   const imported = await run(['import', path], { DATABASE_PATH: databasePath });
   expect(imported.status).toBe(0);
