@@ -1,3 +1,17 @@
+CREATE TABLE `triage_groups` (
+	`oh_pool_id` text NOT NULL,
+	`name` text NOT NULL,
+	`station_number` text NOT NULL,
+	`mhv_triage_team_id` text,
+	`is_preferred` integer NOT NULL,
+	`source` text NOT NULL,
+	`updated_at` integer NOT NULL,
+	`actor` text NOT NULL,
+	PRIMARY KEY(`oh_pool_id`, `name`)
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `triage_groups_preferred` ON `triage_groups` (`oh_pool_id`) WHERE is_preferred;--> statement-breakpoint
+CREATE INDEX `triage_groups_updated_at` ON `triage_groups` (`updated_at`);--> statement-breakpoint
 CREATE TABLE `attempts` (
 	`message_id` text NOT NULL,
 	`stage` text NOT NULL,
@@ -63,6 +77,7 @@ CREATE INDEX `inbox_order` ON `inbox` (`order_key`,`seq`) WHERE state = 'pending
 CREATE INDEX `inbox_dead` ON `inbox` (`settled_at`) WHERE state = 'dead';--> statement-breakpoint
 CREATE INDEX `inbox_dead_order` ON `inbox` (`order_key`,`seq`) WHERE state = 'dead';--> statement-breakpoint
 CREATE INDEX `inbox_unpurged` ON `inbox` (`settled_at`) WHERE settled_at IS NOT NULL AND purged_at IS NULL;--> statement-breakpoint
+CREATE INDEX `inbox_unmapped` ON `inbox` (`seq`) WHERE state = 'pending' AND error_code = 'directory:unmapped-pool';--> statement-breakpoint
 CREATE INDEX `inbox_icn` ON `inbox` (`icn`) WHERE icn IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `inbox_oh_message_id` ON `inbox` (`oh_message_id`) WHERE oh_message_id IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `inbox_mhv_message_id` ON `inbox` (`mhv_message_id`) WHERE mhv_message_id IS NOT NULL;--> statement-breakpoint

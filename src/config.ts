@@ -54,6 +54,7 @@ const environment = z.object({
     .default('2015-01-01')
     .transform((date) => Date.parse(date)),
 
+  DIRECTORY: z.enum(['seen', 'strict']).default('seen'),
   OH_PATIENT_ID_SOURCE: z.enum(['fhir-search', 'mpi-cerner-id']).default('fhir-search'),
 
   OH_AUTH_METHOD: z.enum(authMethods).default('oauth2-basic'),

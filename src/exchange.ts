@@ -107,7 +107,8 @@ function createKeepers(config: Config, store: Store, around: Surroundings) {
   return { lock, upkeep };
 }
 
-function createFlows(config: Config, store: Store, { now }: Surroundings) {
+/** Clients of Oracle Health and of MHV; nothing is called before a method is. */
+export function createClients(config: Config, now: () => Instant) {
   const timeoutMs = config.DELIVERY_TIMEOUT_MS;
   const auth = ohAuth(config);
   const authorizer = auth && createAuthorizer(auth, { now, randomId: () => Bun.randomUUIDv7() });
@@ -123,7 +124,6 @@ function createFlows(config: Config, store: Store, { now }: Surroundings) {
     icnSystem: config.OH_ICN_SYSTEM,
     stationSystem: config.OH_STATION_SYSTEM,
   });
-  const media = createOhMedia({ ...upstream, baseUrl: config.OH_MEDIA_BASE_URL });
   const mhvOptions = {
     timeoutMs,
     now,
@@ -131,19 +131,31 @@ function createFlows(config: Config, store: Store, { now }: Surroundings) {
     appToken: config.MHV_APP_TOKEN,
     ...(config.MHV_API_KEY ? { apiKey: config.MHV_API_KEY } : {}),
   };
-  const mhv = createMhvClient(mhvOptions);
-  const mhvSessionOf = createMhvSessions(mhvOptions);
-  const patients = { fhir, patientIdSource: config.OH_PATIENT_ID_SOURCE };
-  const defaults = {
-    ...(config.OH_DEFAULT_POOL_ID ? { defaultPoolId: config.OH_DEFAULT_POOL_ID } : {}),
-    ...(config.OH_DEFAULT_STATION_NUMBER
-      ? { defaultStationNumber: config.OH_DEFAULT_STATION_NUMBER }
-      : {}),
+  return {
+    messaging,
+    fhir,
+    media: createOhMedia({ ...upstream, baseUrl: config.OH_MEDIA_BASE_URL }),
+    mhv: createMhvClient(mhvOptions),
+    mhvSessionOf: createMhvSessions(mhvOptions),
   };
+}
+
+function createFlows(config: Config, store: Store, { now }: Surroundings) {
+  const { mhv, mhvSessionOf, media, ...oh } = createClients(config, now);
+  const { OH_DEFAULT_POOL_ID: defaultPoolId, OH_DEFAULT_STATION_NUMBER: station } = config;
+  const patients = { fhir: oh.fhir, patientIdSource: config.OH_PATIENT_ID_SOURCE };
+  const shared = {
+    ...oh,
+    store,
+    media,
+    directory: config.DIRECTORY,
+    ...(station ? { defaultStationNumber: station } : {}),
+  };
+  const { messaging } = oh;
   return {
     flows: {
-      'oh-to-mhv': ohToMhv({ store, messaging, fhir, media, mhv, ...defaults }),
-      'mhv-to-oh': mhvToOh({ store, messaging, media, mhvSessionOf, now, ...patients }),
+      'oh-to-mhv': ohToMhv({ ...shared, mhv, ...(defaultPoolId ? { defaultPoolId } : {}) }),
+      'mhv-to-oh': mhvToOh({ ...shared, ...patients, mhvSessionOf, now }),
     },
     listHistory: history({ messaging, historySince: config.OH_HISTORY_SINCE, now, ...patients }),
   };

@@ -12,6 +12,8 @@ export interface Expected {
   /** OH message id of the entry that was pushed twice. */
   pushedTwice: string;
   quarantined: number;
+  /** OH message id of the message whose pool was mapped while it waited. */
+  waitedForPool: string;
   /** OH message id of the clinician's reply, and of what it replies to. */
   clinicianReply: { id: string; to: string };
   /** Exchange id of the patient's reply, and the OH message id it replies to. */
@@ -22,17 +24,21 @@ const FOUR_SCRIPTS = 'Thank you — спасибо — شكرا — 谢谢 😀\
 const RTF =
   '{\\rtf1\\ansi\\ansicpg1252{\\fonttbl{\\f0 Arial;}}\\f0 Your \\b results\\b0  are in:\\par ' +
   "\\bullet  glucose 98 mg/dL\\par \\bullet  A1c 5.4\\u37?\\par Caf\\'e9 opens at 9\\emdash see you.\\par}";
+/** A pool that nobody has heard of when its clinician writes. */
+const NEW_POOL = '2000009';
 const NOTE = Buffer.from('Invented note of an invented patient.\n').toString('base64');
 
 /** Tells the story; the messages are on their way when it returns. */
 export async function tell(town: Town): Promise<Expected> {
-  const [ann, bob, cyd, dee] = await get<Patient[]>(`${town.fhir}/_mock/patients`);
+  const [ann, bob, cyd, dee, eve] = await get<Patient[]>(`${town.fhir}/_mock/patients`);
   const pools = await get<{ id: string; recipientAccess: string }[]>(
     `${town.messaging}/_mock/pools`,
   );
   const open = pools.find(({ recipientAccess }) => recipientAccess === 'GRANTED')?.id;
   const closed = pools.find(({ recipientAccess }) => recipientAccess !== 'GRANTED')?.id;
-  if (!ann || !bob || !cyd || !dee || !open || !closed) throw new Error('The mocks are too small.');
+  if (!ann || !bob || !cyd || !dee || !eve || !open || !closed) {
+    throw new Error('The mocks are too small.');
+  }
 
   const clinic = clinician(town, open);
   const labs = await clinic(ann, { subject: 'Your lab results', text: RTF });
@@ -43,6 +49,11 @@ export async function tell(town: Town): Promise<Expected> {
   });
   const visit = await clinic(cyd, { subject: 'Next visit', body: 'Tuesday at ten?' });
   const flu = await clinic(dee, { subject: 'Flu shots', body: 'The clinic has them now.' });
+
+  const heart = await clinician(town, NEW_POOL)(eve, {
+    subject: 'Stress test',
+    body: 'Thursday at nine?',
+  });
 
   const patient = patientOf(town, open);
   const refill = await patient(
@@ -76,14 +87,16 @@ export async function tell(town: Town): Promise<Expected> {
     previousMessageId: refillAtOh,
   });
   await repush(town, labs);
+  await mapPool(town);
   await push(town, '<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>urn:x</id></feed>');
 
   return {
-    toMhv: [labs, plan, visit, flu, answer],
+    toMhv: [labs, plan, visit, flu, heart, answer],
     toOh: [refill, reply, scripts, note, ride],
     invalid: [refused],
     pushedTwice: labs,
     quarantined: 1,
+    waitedForPool: heart,
     clinicianReply: { id: answer, to: refillAtOh },
     patientReply: { id: reply, to: labs },
   };
@@ -146,6 +159,28 @@ async function repush(town: Town, ohMessageId: string): Promise<void> {
   if (answer.accepted !== 0 || answer.duplicates !== 1) {
     throw new Error(`An entry pushed again was answered ${body.body}`);
   }
+}
+
+/** The message waits for its pool; then the clinic opens, and a person maps the pool. */
+async function mapPool(town: Town): Promise<void> {
+  await waitFor(town, 'directory:unmapped-pool');
+  await post(`${town.messaging}/_mock/pools/${NEW_POOL}`, { name: 'ZZTEST CARD E 2' });
+  const names = [{ name: 'ZZTEST Cardiology East', stationNumber: '668' }];
+  const url = `${town.exchange}/directory/${NEW_POOL}`;
+  const { status } = await post(url, { names, actor: 'demo' }, {}, 'PUT');
+  if (status !== 200) throw new Error(`PUT /directory answered ${status}`);
+}
+
+/** Waits until a message shows the error. */
+async function waitFor(town: Town, code: string): Promise<void> {
+  for (let asked = 0; asked < 300; asked += 1) {
+    const { messages } = await get<{ messages: unknown[] }>(
+      `${town.exchange}/messages?errorCode=${encodeURIComponent(code)}`,
+    );
+    if (messages.length > 0) return;
+    await Bun.sleep(50);
+  }
+  throw new Error('No message waited for its pool.');
 }
 
 async function push(town: Town, document: string): Promise<void> {

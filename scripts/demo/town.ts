@@ -16,6 +16,7 @@ export interface MhvStored {
   subject: string;
   body: string;
   inReplyToOhMessageId: string | null;
+  triageGroup: { name: string };
   repeats: number;
   attachments: { name: string; size: number; sha256: string }[];
 }
@@ -42,14 +43,15 @@ export async function get<T>(url: string): Promise<T> {
   return (await response.json()) as T;
 }
 
-/** POSTs JSON and returns status and JSON answer, whatever the status. */
+/** POSTs JSON, unless told another method, and returns status and JSON answer, whatever the status. */
 export async function post<T>(
   url: string,
   body: unknown,
   headers: Record<string, string> = {},
+  method: 'POST' | 'PUT' = 'POST',
 ): Promise<{ status: number; body: T }> {
   const response = await fetch(url, {
-    method: 'POST',
+    method,
     headers: { 'Content-Type': 'application/json', ...headers },
     body: JSON.stringify(body),
   });

@@ -65,11 +65,14 @@ export async function judge(
     count(`SELECT count(*) AS n FROM outbox WHERE oh_message_id = '${ohMessageId}'`);
   const copiesOf = (id: string) => mhv.filter(({ ohMessageId }) => ohMessageId === id).length;
   const invalid = "SELECT count(*) AS n FROM inbox WHERE state = 'dead' AND outcome = 'rejected'";
+  const waited =
+    "SELECT count(DISTINCT message_id) AS n FROM attempts WHERE error_code = 'directory:unmapped-pool'";
   const rows: [string, number, number, number][] = [
     ['delivered to MHV', expected.toMhv.length, delivered('oh-to-mhv'), mhv.length],
     ['delivered to OH', expected.toOh.length, delivered('mhv-to-oh'), oh.length],
     ['refused as INVALID', expected.invalid.length, count(invalid), expected.invalid.length],
     ['of one pushed twice', 1, rowsOf(expected.pushedTwice), copiesOf(expected.pushedTwice)],
+    ['waited for its pool', 1, count(waited), copiesOf(expected.waitedForPool)],
     ['in quarantine', expected.quarantined, count('SELECT count(*) AS n FROM quarantine'), 1],
   ];
   console.log('\n                     expected  database  mocks');
@@ -93,6 +96,19 @@ export async function judge(
       sentIds.every(({ oh_message_id: id }) => oh.some(({ ohMessageId }) => ohMessageId === id)),
       'OH does not have each sent message under the id in the database',
     ],
+    ...checksOfContents(expected, reply?.oh_message_id, mhv, oh),
+  ];
+  return checks.filter(([ok]) => !ok).map(([, complaint]) => complaint);
+}
+
+/** What the messages themselves must show. */
+function checksOfContents(
+  expected: Expected,
+  replyAtOh: string | undefined,
+  mhv: MhvStored[],
+  oh: OhStored[],
+): [boolean, string][] {
+  return [
     [
       mhv.some(
         ({ ohMessageId, inReplyToOhMessageId }) =>
@@ -104,14 +120,20 @@ export async function judge(
     [
       oh.some(
         ({ ohMessageId, previousMessageId }) =>
-          ohMessageId === reply?.oh_message_id && previousMessageId === expected.patientReply.to,
+          ohMessageId === replyAtOh && previousMessageId === expected.patientReply.to,
       ),
       "the patient's reply does not refer to the clinician's message",
+    ],
+    [
+      mhv.some(
+        ({ ohMessageId, triageGroup }) =>
+          ohMessageId === expected.waitedForPool && triageGroup.name === 'ZZTEST Cardiology East',
+      ),
+      'the pool that was mapped is not shown by its name in the directory',
     ],
     [mhv.some(({ attachments }) => attachments.length > 0), 'no file reached MHV'],
     [oh.some(({ attachments }) => (attachments ?? []).length > 0), 'no file reached OH'],
   ];
-  return checks.filter(([ok]) => !ok).map(([, complaint]) => complaint);
 }
 
 function ask<T>(databasePath: string, sql: string): T[] {

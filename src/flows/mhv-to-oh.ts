@@ -5,18 +5,17 @@
 import type { Attachment, Outcome, Send, ToOh } from '../message.ts';
 import type { MhvSession } from '../mhv/session.ts';
 import type { OhMedia } from '../oh/media.ts';
-import type { OhListedMessage, OhMessaging } from '../oh/messaging.ts';
+import type { OhListedMessage } from '../oh/messaging.ts';
 import type { DeliveryContext, Translation } from '../queue/attempt.ts';
 import type { Flow } from '../queue/engine.ts';
-import type { Claimed, Store } from '../store/store.ts';
+import type { Claimed } from '../store/store.ts';
 import { toOh } from '../translate/to-oh.ts';
 import type { CallContext } from '../upstream.ts';
 import { withFilesAtOh } from './attachments.ts';
+import { type DirectoryOptions, mayReceive } from './directory.ts';
 import { ohPatientIdOf, type PatientOptions } from './patient.ts';
 
-export interface MhvToOhOptions extends PatientOptions {
-  store: Store;
-  messaging: OhMessaging;
+export interface MhvToOhOptions extends PatientOptions, DirectoryOptions {
   media: OhMedia;
   /** Opens MHV as one of its users, to fetch files. */
   mhvSessionOf: (mhvCorrelationId: string) => MhvSession;
@@ -32,20 +31,21 @@ const CLOCK_TOLERANCE_MS = 24 * 60 * 60 * 1000;
 /** Makes the two stages of the flow. */
 export function mhvToOh(options: MhvToOhOptions): Flow {
   return {
-    translate: (claimed, context) => translate(options, claimed.payload as Send, context),
+    translate: (claimed, context) => translate(options, claimed, context),
     deliver: (claimed, context) => deliver(options, claimed, context),
   };
 }
 
 async function translate(
   options: MhvToOhOptions,
-  send: Send,
+  claimed: Claimed,
   context: CallContext,
 ): Promise<Translation> {
+  const send = claimed.payload as Send;
   const patient = { icn: send.icn, named: send.ohPatientId };
   const patientId = await ohPatientIdOf(options, patient, context);
-  const access = await options.messaging.poolAccess([send.receivingPoolId], context);
-  if (access.get(send.receivingPoolId) !== true) {
+  const pool = { poolId: send.receivingPoolId, attempt: claimed.attempt, ohPatientId: patientId };
+  if (!(await mayReceive(options, pool, context))) {
     const reason = 'OH does not let patients write to the receiving pool.';
     return { kind: 'rejected', code: 'oh:recipient-denied', reason };
   }

@@ -4,45 +4,45 @@
  */
 import type { DeliveredIds, Entry, OhMessage, OhParty, Outcome, ToMhv } from '../message.ts';
 import type { MhvClient } from '../mhv/client.ts';
-import type { OhFhir } from '../oh/fhir.ts';
 import type { OhMedia } from '../oh/media.ts';
-import type { OhMessaging } from '../oh/messaging.ts';
 import type { DeliveryContext, Duplicate, Translation } from '../queue/attempt.ts';
 import type { Flow } from '../queue/engine.ts';
-import type { Claimed, Link, Store } from '../store/store.ts';
+import type { Claimed, Link } from '../store/store.ts';
 import { type MhvFacts, toMhv } from '../translate/to-mhv.ts';
 import { type CallContext, UpstreamError } from '../upstream.ts';
 import { withFilesAtMhv } from './attachments.ts';
 import { conversationOf } from './conversation.ts';
+import {
+  type DirectoryOptions,
+  groupOfClinician,
+  groupOfPool,
+  type MappedPool,
+} from './directory.ts';
 
-export interface OhToMhvOptions {
-  store: Store;
-  messaging: OhMessaging;
-  fhir: OhFhir;
+export interface OhToMhvOptions extends DirectoryOptions {
   media: OhMedia;
   mhv: MhvClient;
   /** Stands in for a message that names no pool anywhere, such as an out-of-office reply. */
   defaultPoolId?: string;
-  /** Stands in where FHIR names no station. */
-  defaultStationNumber?: string;
 }
 
 /** Makes the two stages of the flow. */
 export function ohToMhv(options: OhToMhvOptions): Flow {
   return {
-    translate: (claimed, context) => translate(options, claimed.payload as Entry, context),
+    translate: (claimed, context) => translate(options, claimed, context),
     deliver: (claimed, context) => deliver(options, claimed, context),
   };
 }
 
 async function translate(
   options: OhToMhvOptions,
-  entry: Entry,
+  claimed: Claimed,
   context: CallContext,
 ): Promise<Translation> {
+  const entry = claimed.payload as Entry;
   const known = await options.store.linkOf(entry.ohMessageId);
   if (known && isCarried(known)) return duplicate(known);
-  return toMhv(await gather(options, entry, context));
+  return toMhv(await gather(options, { entry, attempt: claimed.attempt }, context));
 }
 
 async function deliver(
@@ -87,7 +87,7 @@ function delivered(ids: DeliveredIds, found: boolean): Outcome {
 /** Fetches everything that the entry only refers to. */
 async function gather(
   options: OhToMhvOptions,
-  entry: Entry,
+  { entry, attempt }: { entry: Entry; attempt: number },
   context: CallContext,
 ): Promise<MhvFacts> {
   const { store, messaging, fhir } = options;
@@ -99,10 +99,10 @@ async function gather(
   const icn = await fhir.icnOfPatient(message.patientId, context);
   const conversation = await conversationOf(options, message, entry, context);
   const poolId = poolOf(message) ?? conversation.poolId ?? options.defaultPoolId;
-  const stationNumber =
-    (await fhir.stationNumber(placeOf(message), context)) ?? options.defaultStationNumber;
-  const senderName = await senderNameOf(options, message.sender, context);
-  const pool = await groupOf(options, poolId, message.sender, senderName, context);
+  const ownName = await clinicianNameOf(options, message.sender, context);
+  const pool = await groupOf(options, { message, poolId, ownName, attempt }, context);
+  // A pool that writes is the message's group, and goes by the same name.
+  const senderName = message.sender?.type === 'POOL' ? pool?.name : ownName;
   const { referenceId } = message;
   await store.learn([
     {
@@ -117,7 +117,7 @@ async function gather(
     icn,
     ...(senderName ? { senderName } : {}),
     ...(pool ? { pool } : {}),
-    ...(stationNumber ? { stationNumber } : {}),
+    ...(pool?.stationNumber ? { stationNumber: pool.stationNumber } : {}),
     ...(conversation.parentId ? { inReplyToOhMessageId: conversation.parentId } : {}),
     ...(conversation.rootId ? { conversationRootOhMessageId: conversation.rootId } : {}),
   };
@@ -131,30 +131,33 @@ function poolOf({ sender, receivers }: OhMessage): string | undefined {
   return [sender, ...receivers].find((party) => party?.type === 'POOL')?.id;
 }
 
-/**
- * The triage group a message is filed under. ASSUMPTION: a clinician who writes under their own name,
- * in no conversation with a pool, is a group of their own; the message would reach nobody otherwise.
- */
+/** The triage group a message is filed under. */
 async function groupOf(
-  { messaging }: OhToMhvOptions,
-  poolId: string | undefined,
-  sender: OhParty | undefined,
-  senderName: string | undefined,
+  options: OhToMhvOptions,
+  of: {
+    message: OhMessage;
+    poolId: string | undefined;
+    ownName: string | undefined;
+    attempt: number;
+  },
   context: CallContext,
-): Promise<MhvFacts['pool'] | undefined> {
-  if (poolId !== undefined) return (await messaging.getPools([poolId], context))[0];
-  const isClinician = sender?.type === 'PERSONNEL' && senderName !== undefined;
-  return isClinician ? { id: sender.id, name: senderName } : undefined;
+): Promise<MappedPool | undefined> {
+  const { message, poolId, ownName: name, attempt } = of;
+  const place = placeOf(message);
+  if (poolId !== undefined) return groupOfPool(options, { poolId, attempt }, place, context);
+  if (message.sender?.type !== 'PERSONNEL') return undefined;
+  const clinician = { poolId: message.sender.id, attempt, name };
+  return groupOfClinician(options, clinician, place, context);
 }
 
-async function senderNameOf(
-  { messaging, fhir }: OhToMhvOptions,
+async function clinicianNameOf(
+  { fhir }: OhToMhvOptions,
   sender: OhParty | undefined,
   context: CallContext,
 ): Promise<string | undefined> {
-  if (sender?.type === 'PERSONNEL') return ifKnown(fhir.practitionerName(sender.id, context));
-  if (sender?.type === 'POOL') return (await messaging.getPools([sender.id], context))[0]?.name;
-  return undefined;
+  return sender?.type === 'PERSONNEL'
+    ? ifKnown(fhir.practitionerName(sender.id, context))
+    : undefined;
 }
 
 /** A name is worth asking for, but a message does not stay behind for want of one. */

@@ -6,6 +6,7 @@ import type { Extraction } from '../atom/extract.ts';
 import type { Store } from '../store/store.ts';
 import type { AuthOptions } from './auth.ts';
 import { type Destinations, destinations } from './destinations.ts';
+import { directory } from './directory.ts';
 import { feed } from './feed.ts';
 import { health } from './health.ts';
 import { keys } from './keys.ts';
@@ -60,6 +61,7 @@ export function createApp(options: AppOptions) {
     .use(keys(options))
     .use(messages(options))
     .use(destinations(options))
+    .use(directory(options))
     .use(operator(options))
     .use(quarantine({ ...options, maxBytes: FEED_MAX_BYTES }))
     .use(sessions(options));

@@ -13,6 +13,7 @@ import {
   threadSchema,
 } from './messages.ts';
 import { createSessionCalls, type MhvSessionOptions } from './session-token.ts';
+import { type MhvTriageTeam, teamsSchema } from './teams.ts';
 import { type MhvNewMessage, messageForm, messageJson } from './writing.ts';
 
 export type { MhvSessionOptions };
@@ -27,6 +28,8 @@ export interface MhvSession {
   status(messageId: string, context: CallContext): Promise<MhvDeliveryStatus>;
   /** The sent messages of the conversation that the message belongs to, oldest first. */
   thread(messageId: string, context: CallContext): Promise<MhvThreadMessage[]>;
+  /** The triage teams that the user is associated with, those of Oracle Health included. */
+  teams(context: CallContext): Promise<MhvTriageTeam[]>;
   /** Reads one file of a message, 25 MiB at most. */
   file(ids: { messageId: string; attachmentId: string }, context: CallContext): Promise<MhvFile>;
   /** Asks where to put a file that is too large for the gateway; its name must have an extension. */
@@ -60,6 +63,11 @@ function sessionOf(options: MhvSessionOptions, sessionCall: MhvCaller): MhvSessi
       const path = `${pathOf(messageId)}/messagesforthread?requiresOHMessages=1`;
       const response = await sessionCall({ method: 'GET', path, effect: 'read' }, context);
       return readJson(response, threadSchema, { system: 'mhv', effect: 'read' });
+    },
+    async teams(context) {
+      const path = '/alltriageteams?requiresOHTriageGroup=1';
+      const response = await sessionCall({ method: 'GET', path, effect: 'read' }, context);
+      return readJson(response, teamsSchema, { system: 'mhv', effect: 'read' });
     },
     file: (ids, context) => readFile(options, sessionCall, ids, context),
     presignedUrl: (fileName, context) => presign(sessionCall, fileName, context),

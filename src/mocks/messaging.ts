@@ -200,9 +200,22 @@ function controlRoutes(world: World): Route[] {
   return [
     route('GET', '/_mock/pools', () => json(200, [...world.population.pools.values()])),
     route('POST', '/_mock/pools/:id', (request) => {
-      const pool = world.population.pools.get(request.segment('id'));
-      if (pool === undefined) return json(404, { error: 'No such pool.' });
-      return json(200, Object.assign(pool, readControl(poolBody, request)));
+      const { pools } = world.population;
+      const id = request.segment('id');
+      const changes = readControl(poolBody, request);
+      const known = pools.get(id);
+      if (known !== undefined) return json(200, Object.assign(known, changes));
+      if (changes.name === undefined || !/^\d+$/.test(id)) {
+        return json(404, { error: 'No such pool; one that is named is made.' });
+      }
+      const made: Pool = {
+        id,
+        name: changes.name,
+        recipientAccess: changes.recipientAccess ?? 'GRANTED',
+        outOfOffice: changes.outOfOffice ?? false,
+      };
+      pools.set(id, made);
+      return json(201, made);
     }),
     route('GET', '/_mock/personnel', () => json(200, [...world.population.personnel.values()])),
     route('POST', '/_mock/inbox', (request) => writeToPatient(world, request)),

@@ -40,7 +40,7 @@ export interface OhMessaging {
   send(request: OhSendRequest, context: CallContext): Promise<OhSent>;
   /** Reads pools by id. */
   getPools(ids: string[], context: CallContext): Promise<OhPool[]>;
-  /** Finds pools by the start of their name. */
+  /** Finds pools by the start of their name; all of them when it is empty. */
   findPools(name: string, context: CallContext): Promise<OhPool[]>;
   /** Says by pool id whether the pool can be written to. */
   poolAccess(ids: string[], context: CallContext): Promise<Map<string, boolean>>;

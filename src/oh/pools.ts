@@ -29,13 +29,14 @@ export async function getPools(
   return Object.values(readJson(response, byIdSchema, READ).poolsById ?? {});
 }
 
-/** Finds pools whose name starts with `name`, in any letter case. */
+/** Finds pools whose name starts with `name`, in any letter case; all of them when it is empty. */
 export async function findPools(
   options: OhMessagingOptions,
   name: string,
   context: CallContext,
 ): Promise<OhPool[]> {
-  const url = urlOf(options, ['pools'], `?name=${encodeURIComponent(name)}`);
+  const query = name === '' ? '' : `?name=${encodeURIComponent(name)}`;
+  const url = urlOf(options, ['pools'], query);
   const response = await get(options, url, context);
   return Object.values(readJson(response, byNameSchema, READ).poolsByName ?? {});
 }

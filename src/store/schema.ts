@@ -87,6 +87,10 @@ export const inbox = sqliteTable(
     index('inbox_unpurged')
       .on(t.settledAt)
       .where(sql`settled_at IS NOT NULL AND purged_at IS NULL`),
+    // Those that wait for the directory, so that a pool that is added wakes them without a search.
+    index('inbox_unmapped')
+      .on(t.seq)
+      .where(sql`state = 'pending' AND error_code = 'directory:unmapped-pool'`),
     index('inbox_icn').on(t.icn).where(sql`icn IS NOT NULL`),
     index('inbox_oh_message_id').on(t.ohMessageId).where(sql`oh_message_id IS NOT NULL`),
     index('inbox_mhv_message_id').on(t.mhvMessageId).where(sql`mhv_message_id IS NOT NULL`),

@@ -2,6 +2,7 @@
 import { and, eq, isNull, ne, sql } from 'drizzle-orm';
 import type { DeliveredIds, Instant, Outcome, Outgoing } from '../message.ts';
 import { queueTables } from './claim.ts';
+import { directoryChangedSince, UNMAPPED_POOL } from './directory.ts';
 import { learn } from './links.ts';
 import type { Db } from './open.ts';
 import { attempts, events, inbox, outbox } from './schema.ts';
@@ -134,10 +135,12 @@ function putBack(
   const table = queueTables[claimed.lane.stage];
   const postponed = settlement.outcome.kind === 'postponed' ? 1 : 0;
   const doubt = settlement.outcome.kind === 'in-doubt' ? claimed.startedAt : null;
+  const missedItsWake =
+    verdict.errorCode === UNMAPPED_POOL && directoryChangedSince(db, claimed.startedAt);
   const changed = db
     .update(table)
     .set({
-      dueAt: Math.max(settlement.dueAt, now),
+      dueAt: missedItsWake ? now : Math.max(settlement.dueAt, now),
       postponements: sql`${table.postponements} + ${postponed}`,
       inDoubtSince: sql`coalesce(${table.inDoubtSince}, ${doubt})`,
       ...verdict,

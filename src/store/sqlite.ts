@@ -4,6 +4,7 @@ import { insertEntries, insertQuarantined, insertSend, insertTombstones } from '
 import { configureOnDead } from './blocked.ts';
 import { Capacity } from './capacity.ts';
 import { type ClaimBounds, claim, nextDueAt } from './claim.ts';
+import { type DirectoryStore, SqliteDirectory } from './directory.ts';
 import { Failures } from './failures.ts';
 import { countPending, counts, find, list } from './find.ts';
 import { groupCommit, type Write } from './group-commit.ts';
@@ -66,6 +67,7 @@ export function openStore(options: StoreOptions): Store {
 
 class SqliteStore implements Store {
   readonly operator: OperatorStore;
+  readonly directory: DirectoryStore;
   readonly upkeep: UpkeepStore;
   readonly #connection: Connection;
   readonly #db: Db;
@@ -91,13 +93,17 @@ class SqliteStore implements Store {
     });
     this.upkeep = new UpkeepStore(connection, this.#write, options.now);
     if (options.onDead) configureOnDead(this.#db, options.onDead);
-    this.operator = new SqliteOperator({
+    const shared = {
       db: this.#db,
       write: this.#write,
       now: this.#now,
-      announce: (due) => this.#announce(due),
+      announce: (due: Lane) => this.#announce(due),
+    };
+    this.operator = new SqliteOperator({
+      ...shared,
       refuseWhenFull: () => this.#capacity.refuseWhenFull(),
     });
+    this.directory = new SqliteDirectory(shared);
   }
 
   async acceptDocument({ entries, tombstones = [], quarantine }: PushedDocument) {

@@ -15,6 +15,7 @@ import type {
   Status,
   Undelivered,
 } from '../message.ts';
+import type { DirectoryStore } from './directory.ts';
 import type { OperatorStore } from './operator.ts';
 import type { Stage } from './schema.ts';
 import type { UpkeepStore } from './upkeep.ts';
@@ -222,6 +223,8 @@ export interface Counts {
 export interface Store {
   /** What a person does by hand. */
   readonly operator: OperatorStore;
+  /** Which pool is which triage group. */
+  readonly directory: DirectoryStore;
   /** What keeps the file in order, and who polls it. */
   readonly upkeep: UpkeepStore;
 

@@ -60,6 +60,12 @@ export const mhvCalls: Record<string, MhvCall> = {
     method: 'GET',
     inSession: true,
   },
+  getAllTriageTeams: {
+    call: ({ session }) => session.teams(context),
+    path: '/alltriageteams',
+    method: 'GET',
+    inSession: true,
+  },
   getAttachment: {
     call: ({ session, mocks }, id) => {
       const attachmentId = String(mocks.world.mhv.messages.get(Number(id))?.files[0]?.id);

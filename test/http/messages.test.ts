@@ -188,6 +188,8 @@ test('OpenAPI describes every route', async () => {
     '/destinations',
     '/destinations/{destination}/pause',
     '/destinations/{destination}/resume',
+    '/directory',
+    '/directory/{ohPoolId}',
     '/health/live',
     '/health/ready',
     '/messages',

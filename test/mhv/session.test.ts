@@ -282,6 +282,21 @@ describe('reading', () => {
     expect(verdict).toMatchObject({ kind: 'rejected', code: 'mhv:404' });
   });
 
+  test('triage teams are read from behind their totals, ids as text and names unescaped', async () => {
+    using server = serveMhv(
+      () =>
+        new Response(`[{"associatedTriageGroups":2},{"triageTeam":[
+        {"triageTeamId":${LARGE},"name":"Green &amp; Blue","stationNumber":"589GR","ohTriageGroup":true,"blockedStatus":true},
+        {"triageTeamId":153463,"name":"ZZTEST","stationNumber":null}]}]`),
+    );
+    const teams = await setup(server.url).session.teams(context);
+    expect(server.seen[1]?.path).toBe('/v1/alltriageteams?requiresOHTriageGroup=1');
+    expect(teams).toEqual([
+      { id: LARGE, name: 'Green & Blue', stationNumber: '589GR', isOhTeam: true, isBlocked: true },
+      { id: '153463', name: 'ZZTEST', isOhTeam: false, isBlocked: false },
+    ]);
+  });
+
   test('a thread is oldest first, without drafts, and unescaped once', async () => {
     using server = serveMhv(
       () =>

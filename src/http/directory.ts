@@ -1,0 +1,139 @@
+/** The directory over HTTP: which pool is which triage group, and by what name patients know it. */
+import { Elysia, t } from 'elysia';
+import type { TriageGroup } from '../store/directory.ts';
+import { DIRECTORY_ID, STATION_NUMBER } from '../store/directory-rules.ts';
+import type { Store } from '../store/store.ts';
+import { type AuthOptions, checkApiCaller } from './auth.ts';
+import { digits, instant } from './message-schemas.ts';
+import { actor, DEFAULT_ACTOR } from './operator-schemas.ts';
+import { oneOf } from './schemas.ts';
+
+export interface DirectoryOptions {
+  store: Store;
+  auth: AuthOptions;
+}
+
+const MAX_NAMES = 100;
+
+const ohPoolId = t.String({ pattern: DIRECTORY_ID, error: 'must be up to 19 digits' });
+/** Its bound is in code points and in the store; this one keeps a flood out. */
+const name = t.String({
+  minLength: 1,
+  maxLength: 120,
+  error: 'must be 1 to 60 characters',
+  description: 'What patients are shown: 1 to 60 characters',
+});
+const stationNumber = t.String({
+  pattern: STATION_NUMBER,
+  error: 'must be three digits and up to four capitals or digits, such as 589GR',
+  examples: ['589GR'],
+});
+const preferred = t.Boolean({
+  error: 'must be true or false',
+  description:
+    'The name patients are shown: exactly one of each pool; a pool with one name may omit it',
+});
+
+const group = t.Object({
+  ohPoolId: t.String(),
+  name: t.String(),
+  stationNumber: t.String(),
+  mhvTriageTeamId: t.Optional(t.String()),
+  preferred: t.Boolean(),
+  source: oneOf(['csv', 'api', 'oh', 'mhv', 'seen'], {
+    description: 'seen: a message brought it up, and nobody has confirmed it',
+  }),
+  updatedAt: instant,
+  actor: t.String(),
+});
+
+const putBody = t.Object(
+  {
+    names: t.Array(
+      t.Object(
+        {
+          name,
+          stationNumber,
+          mhvTriageTeamId: t.Optional(digits('an MHV triage team id')),
+          preferred: t.Optional(preferred),
+        },
+        {
+          additionalProperties: false,
+          error:
+            'must have name, stationNumber, perhaps mhvTriageTeamId and preferred, nothing else',
+        },
+      ),
+      { minItems: 1, maxItems: MAX_NAMES, error: `must be a list of 1 to ${MAX_NAMES} names` },
+    ),
+    actor: t.Optional(actor),
+  },
+  { additionalProperties: false, error: 'must be an object with names, perhaps an actor' },
+);
+
+const onlyPool = t.Object({ poolId: t.Optional(ohPoolId) }, { additionalProperties: false });
+const onlyName = t.Object({ name }, { additionalProperties: false });
+
+/** `GET /directory`, `PUT /directory/{ohPoolId}`, `DELETE /directory/{ohPoolId}?name=`. */
+export function directory({ store, auth }: DirectoryOptions) {
+  return new Elysia({ name: 'directory' })
+    .onBeforeHandle(({ request }) => checkApiCaller(auth, request.headers))
+    .get('/directory', async ({ query }) => bodyOf(await store.directory.list(query.poolId)), {
+      query: onlyPool,
+      response: { 200: t.Object({ groups: t.Array(group) }) },
+      detail: {
+        summary: 'Which pool is which triage group',
+        description: 'By pool, the preferred name first.',
+        tags: ['Directory'],
+      },
+    })
+    .put(
+      '/directory/:ohPoolId',
+      async ({ params, body }) => {
+        const names = body.names.map(({ mhvTriageTeamId: team, ...same }) => ({
+          ...same,
+          ohPoolId: params.ohPoolId,
+          ...(team === undefined ? {} : { mhvTriageTeamId: String(team) }),
+        }));
+        await store.directory.put(names, 'api', body.actor ?? DEFAULT_ACTOR);
+        return bodyOf(await store.directory.list(params.ohPoolId));
+      },
+      {
+        parse: 'json',
+        params: t.Object({ ohPoolId }),
+        body: putBody,
+        response: { 200: t.Object({ groups: t.Array(group) }) },
+        detail: {
+          summary: 'Say what a pool is called',
+          description:
+            'The pool has these names afterwards and no others. Messages that waited for it go at once.',
+          tags: ['Directory'],
+        },
+      },
+    )
+    .delete(
+      '/directory/:ohPoolId',
+      async ({ params, query, set }) => {
+        await store.directory.remove(params.ohPoolId, query.name);
+        set.status = 204;
+      },
+      {
+        params: t.Object({ ohPoolId }),
+        query: onlyName,
+        response: { 204: t.Void() },
+        detail: {
+          summary: 'Remove a name of a pool',
+          description: 'When it was the preferred one, the first of the others by name becomes it.',
+          tags: ['Directory'],
+        },
+      },
+    );
+}
+
+function bodyOf(groups: TriageGroup[]) {
+  return {
+    groups: groups.map(({ updatedAt, ...same }) => ({
+      ...same,
+      updatedAt: new Date(updatedAt).toISOString(),
+    })),
+  };
+}
