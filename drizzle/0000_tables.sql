@@ -1,3 +1,8 @@
+CREATE TABLE `archive_pages` (
+	`address` text PRIMARY KEY NOT NULL,
+	`taken_at` integer NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `attempts` (
 	`message_id` text NOT NULL,
 	`stage` text NOT NULL,
@@ -53,7 +58,8 @@ CREATE TABLE `inbox` (
 	`purged_at` integer,
 	`dedupe_key` text,
 	`request_digest` text,
-	`duplicate_of` text
+	`duplicate_of` text,
+	`source` text
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `inbox_id` ON `inbox` (`id`);--> statement-breakpoint
@@ -63,6 +69,7 @@ CREATE INDEX `inbox_order` ON `inbox` (`order_key`,`seq`) WHERE state = 'pending
 CREATE INDEX `inbox_dead` ON `inbox` (`settled_at`) WHERE state = 'dead';--> statement-breakpoint
 CREATE INDEX `inbox_dead_order` ON `inbox` (`order_key`,`seq`) WHERE state = 'dead';--> statement-breakpoint
 CREATE INDEX `inbox_unpurged` ON `inbox` (`settled_at`) WHERE settled_at IS NOT NULL AND purged_at IS NULL;--> statement-breakpoint
+CREATE INDEX `inbox_history` ON `inbox` (`order_key`) WHERE source = 'history';--> statement-breakpoint
 CREATE INDEX `inbox_icn` ON `inbox` (`icn`) WHERE icn IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `inbox_oh_message_id` ON `inbox` (`oh_message_id`) WHERE oh_message_id IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `inbox_mhv_message_id` ON `inbox` (`mhv_message_id`) WHERE mhv_message_id IS NOT NULL;--> statement-breakpoint
@@ -145,9 +152,9 @@ CREATE TABLE `sessions` (
 	`state` text DEFAULT 'pending' NOT NULL,
 	`named_oh_patient_id` text,
 	`oh_patient_id` text,
+	`since` integer,
+	`until` integer,
 	`listed_until` integer,
-	`listed` integer DEFAULT 0 NOT NULL,
-	`last_seq` integer,
 	`requested_at` integer NOT NULL,
 	`listed_at` integer,
 	`due_at` integer NOT NULL,
@@ -158,6 +165,7 @@ CREATE TABLE `sessions` (
 );
 --> statement-breakpoint
 CREATE INDEX `sessions_due` ON `sessions` (`due_at`) WHERE state = 'pending';--> statement-breakpoint
+CREATE INDEX `sessions_listing` ON `sessions` (`oh_patient_id`) WHERE state = 'pending';--> statement-breakpoint
 CREATE TABLE `settings` (
 	`name` text PRIMARY KEY NOT NULL,
 	`value` text NOT NULL

@@ -158,6 +158,8 @@ export interface EventView {
 export interface MessageView extends MessageSummary {
   /** Id of the message of the same patient that this one waits for. */
   blockedBy?: string;
+  /** It came by the feed while OH still listed the patient's history, and goes behind it. */
+  waitsForHistory?: true;
   attempts: AttemptView[];
   events: EventView[];
 }
@@ -191,17 +193,45 @@ export interface ClaimedSession {
   /** The OH patient id that the caller named, not yet checked. */
   namedOhPatientId?: string;
   ohPatientId?: string;
+  /** The stretch that is asked for; absent: from the beginning, and until now. */
+  since?: Instant;
+  until?: Instant;
   listedUntil?: Instant;
 }
 
-/** One window of a patient's messages, listed and ready to be accepted. */
-export interface SessionProgress {
-  ohPatientId: string;
-  entries: Entry[];
-  /** End of the window. */
-  listedUntil: Instant;
-  /** True for the last window. */
-  finished: boolean;
+/** Of whom, and how much of it, history is asked for. */
+export interface HistoryWish {
+  /** The OH patient id that the caller names, to be checked. */
+  namedOhPatientId?: string;
+  since?: Instant;
+  until?: Instant;
+}
+
+/** A step of a session: it is known who the patient is at OH, or one window of messages is listed. */
+export type SessionProgress =
+  | { step: 'identified'; ohPatientId: string }
+  | {
+      step: 'listed';
+      ohPatientId: string;
+      entries: Entry[];
+      /** End of the window. */
+      listedUntil: Instant;
+      /** True for the last window. */
+      finished: boolean;
+    };
+
+/** An OH message against what became of it. */
+export interface Reconciled {
+  /** Id of the message that was accepted for it. */
+  id: string;
+  ohMessageId: string;
+  /** SENT: MHV has it. */
+  status: Status;
+  mhvMessageId?: string;
+  /** True for what the exchange itself sent to OH: MHV has it from its writer. */
+  isOurs: boolean;
+  /** Why it is not delivered. */
+  why?: string;
 }
 
 /** What MHV is told of a patient's first import, in its own words. */
@@ -209,7 +239,10 @@ export interface SessionView {
   icn: string;
   status: 'NOT_STARTED' | 'IN_PROGRESS' | 'FINISHED' | 'ERROR';
   syncComplete: boolean;
+  /** OH messages that were listed so far, each once. */
   listed: number;
+  /** How many of those MHV has. */
+  delivered: number;
   error?: string;
 }
 
@@ -268,14 +301,26 @@ export interface Store {
   /** Wakes the lane that waited. */
   resume(destination: Direction): Promise<void>;
 
-  /** Asks for a patient's history, once; a session that failed starts anew. */
-  requestSession(icn: string, namedOhPatientId?: string): Promise<SessionView>;
+  /**
+   * Asks for a patient's history, once. One whose listing failed starts anew, and so does one that was
+   * asked for a shorter stretch before.
+   */
+  requestSession(icn: string, wish?: HistoryWish): Promise<SessionView>;
   findSession(icn: string): Promise<SessionView>;
   claimSessions(limit: number): Promise<ClaimedSession[]>;
-  /** Accepts a window of listed messages and moves the cursor, in one commit. */
+  /**
+   * In one commit: has what the feed announces of the patient wait, or accepts a window of listed
+   * messages, moves the cursor and after the last lets go what waited.
+   */
   advanceSession(claimed: ClaimedSession, progress: SessionProgress): Promise<boolean>;
   failSession(claimed: ClaimedSession, outcome: Undelivered, dueAt?: Instant): Promise<boolean>;
   nextSessionDueAt(): Promise<Instant | undefined>;
+  /** What became of each message that OH listed of the patient, or of each of these that was accepted. */
+  reconcile(of: { icn: string } | { ohMessageIds: string[] }): Promise<Reconciled[]>;
+
+  /** True when this page of an archive was taken in, and everything before it. */
+  isPageTaken(address: string): Promise<boolean>;
+  rememberPage(address: string): Promise<void>;
 
   /** Throws when the file can't be written or the backlog is full. */
   check(): Promise<void>;
