@@ -103,23 +103,12 @@ function createKeepers(config: Config, store: Store, around: Surroundings) {
   return { lock, upkeep };
 }
 
-function createFlows(config: Config, store: Store, { now }: Surroundings) {
+/** The clients of the other systems, as the exchange calls them. */
+export function clientsOf(config: Config, { now }: Pick<Surroundings, 'now'>) {
   const timeoutMs = config.DELIVERY_TIMEOUT_MS;
   const auth = ohAuth(config);
   const authorizer = auth && createAuthorizer(auth, { now, randomId: () => Bun.randomUUIDv7() });
   const upstream = { timeoutMs, now, ...(authorizer ? { authorizer } : {}) };
-  const messaging = createOhMessaging({
-    ...upstream,
-    baseUrl: config.OH_MESSAGING_BASE_URL,
-    authority: config.OH_AUTHORITY,
-  });
-  const fhir = createOhFhir({
-    ...upstream,
-    baseUrl: config.OH_FHIR_BASE_URL,
-    icnSystem: config.OH_ICN_SYSTEM,
-    stationSystem: config.OH_STATION_SYSTEM,
-  });
-  const media = createOhMedia({ ...upstream, baseUrl: config.OH_MEDIA_BASE_URL });
   const mhvOptions = {
     timeoutMs,
     now,
@@ -127,8 +116,37 @@ function createFlows(config: Config, store: Store, { now }: Surroundings) {
     appToken: config.MHV_APP_TOKEN,
     ...(config.MHV_API_KEY ? { apiKey: config.MHV_API_KEY } : {}),
   };
-  const mhv = createMhvClient(mhvOptions);
-  const mhvSessionOf = createMhvSessions(mhvOptions);
+  return {
+    messaging: createOhMessaging({
+      ...upstream,
+      baseUrl: config.OH_MESSAGING_BASE_URL,
+      authority: config.OH_AUTHORITY,
+    }),
+    fhir: createOhFhir({
+      ...upstream,
+      baseUrl: config.OH_FHIR_BASE_URL,
+      icnSystem: config.OH_ICN_SYSTEM,
+      stationSystem: config.OH_STATION_SYSTEM,
+    }),
+    media: createOhMedia({ ...upstream, baseUrl: config.OH_MEDIA_BASE_URL }),
+    mhv: createMhvClient(mhvOptions),
+    mhvSessionOf: createMhvSessions(mhvOptions),
+  };
+}
+
+/** The listing of histories, for whoever only wants to count. */
+export function historyOf(
+  config: Config,
+  { now }: Pick<Surroundings, 'now'>,
+  { fhir, messaging } = clientsOf(config, { now }),
+) {
+  const patientIdSource = config.OH_PATIENT_ID_SOURCE;
+  return history({ messaging, fhir, patientIdSource, historySince: config.OH_HISTORY_SINCE, now });
+}
+
+function createFlows(config: Config, store: Store, { now }: Surroundings) {
+  const clients = clientsOf(config, { now });
+  const { fhir, messaging, media, mhv, mhvSessionOf } = clients;
   const patients = { fhir, patientIdSource: config.OH_PATIENT_ID_SOURCE };
   const defaults = {
     ...(config.OH_DEFAULT_POOL_ID ? { defaultPoolId: config.OH_DEFAULT_POOL_ID } : {}),
@@ -141,7 +159,7 @@ function createFlows(config: Config, store: Store, { now }: Surroundings) {
       'oh-to-mhv': ohToMhv({ store, messaging, fhir, media, mhv, ...defaults }),
       'mhv-to-oh': mhvToOh({ store, messaging, media, mhvSessionOf, now, ...patients }),
     },
-    listHistory: history({ messaging, historySince: config.OH_HISTORY_SINCE, now, ...patients }),
+    listHistory: historyOf(config, { now }, clients),
   };
 }
 

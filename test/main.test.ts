@@ -106,6 +106,6 @@ test('history is migrated through a running exchange on the same file', async ()
   );
   const child = run('scripts/migrate-history.ts', env, ['--patients', list]);
   const out = await new Response(child.stdout).text();
-  expect(out).toContain('2 patients, 16 messages listed, 0 failed');
+  expect(out).toContain('16  OH has\n       16  MHV has\n        0  missing');
   expect(await child.exited).toBe(0);
 }, 30_000);

@@ -161,7 +161,12 @@ test('a session is accepted, asked for, and named in the words of MHV', async ()
     headers: { 'Content-Type': 'application/json' },
   });
   expect(response.status).toBe(202);
-  expect(await ask()).toEqual({ status: 'IN_PROGRESS', syncComplete: false, listed: 0 });
+  expect(await ask()).toEqual({
+    status: 'IN_PROGRESS',
+    syncComplete: false,
+    listed: 0,
+    delivered: 0,
+  });
 });
 
 test('readiness turns red when the database is gone, liveness does not', async () => {
