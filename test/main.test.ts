@@ -85,7 +85,9 @@ test('start on a fresh path prints where it listens, takes messages, and SIGTERM
 test('the demo delivers everything both ways and ends with status 0', async () => {
   const child = run('scripts/demo.ts', {}, ['--exit']);
   const out = await new Response(child.stdout).text();
-  expect(out).toContain('All well: 5 messages reached MHV and 5 reached OH, each once.');
+  expect(out).toContain(
+    'All well: 5 messages reached MHV and 5 reached OH, each once; 200 of a history.',
+  );
   expect(await child.exited).toBe(0);
 }, 30_000);
 

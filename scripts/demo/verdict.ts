@@ -30,9 +30,12 @@ export async function waitUntilDone(databasePath: string, messages: number): Pro
   return false;
 }
 
-/** Prints one line a message: when each thing happened to it, from the `timeline` view. */
+/** Prints one line a message, but for history: when each thing happened to it, from `timeline`. */
 export function printWays(databasePath: string): void {
-  const steps = ask<Step>(databasePath, 'SELECT * FROM timeline');
+  const steps = ask<Step>(
+    databasePath,
+    "SELECT * FROM timeline WHERE message_id NOT IN (SELECT id FROM inbox WHERE source = 'history')",
+  );
   const messages = Map.groupBy(steps, ({ message_id }) => message_id);
   for (const [id, way] of messages) {
     const began = Date.parse(way[0]?.at ?? '');
@@ -65,8 +68,16 @@ export async function judge(
     count(`SELECT count(*) AS n FROM outbox WHERE oh_message_id = '${ohMessageId}'`);
   const copiesOf = (id: string) => mhv.filter(({ ohMessageId }) => ohMessageId === id).length;
   const invalid = "SELECT count(*) AS n FROM inbox WHERE state = 'dead' AND outcome = 'rejected'";
+  const { history } = expected;
+  const historic = count(
+    `SELECT count(*) AS n FROM inbox i JOIN outbox o USING (id)
+     WHERE i.source = 'history' AND o.state = 'done' AND i.icn = '${history.icn}'`,
+  );
+  const atMhv = mhv.filter(({ icn }) => icn === history.icn).length;
+  const live = expected.toMhv.length;
   const rows: [string, number, number, number][] = [
-    ['delivered to MHV', expected.toMhv.length, delivered('oh-to-mhv'), mhv.length],
+    ['delivered to MHV', live, delivered('oh-to-mhv') - historic, mhv.length - atMhv],
+    ['history to MHV', history.messages, historic, atMhv],
     ['delivered to OH', expected.toOh.length, delivered('mhv-to-oh'), oh.length],
     ['refused as INVALID', expected.invalid.length, count(invalid), expected.invalid.length],
     ['of one pushed twice', 1, rowsOf(expected.pushedTwice), copiesOf(expected.pushedTwice)],
