@@ -51,11 +51,7 @@ async function run(at: Trial): Promise<boolean> {
   let peakMiB = 0;
   let killed = 0;
   const costs: string[] = [];
-  let isOver = false;
-  void migration.exited.then(() => {
-    isOver = true;
-  });
-  while (!isOver) {
+  while (migration.exitCode === null) {
     peakMiB = Math.max(peakMiB, residentMiB(at.exchange.pid));
     const arrived = await countAtMhv(at);
     if (

@@ -83,11 +83,7 @@ export async function judge(
     ['of one pushed twice', 1, rowsOf(expected.pushedTwice), copiesOf(expected.pushedTwice)],
     ['in quarantine', expected.quarantined, count('SELECT count(*) AS n FROM quarantine'), 1],
   ];
-  console.log('\n                     expected  database  mocks');
-  for (const [name, ...numbers] of rows) {
-    const cells = numbers.map((n) => String(n).padStart(8)).join('  ');
-    console.log(`${name.padEnd(20)} ${cells}`);
-  }
+  printCounts(rows);
   const reply = sentIds.find(({ id }) => id === expected.patientReply.id);
   const checks: [boolean, string][] = [
     ...rows.map(([name, want, database, mocks]): [boolean, string] => [
@@ -123,6 +119,14 @@ export async function judge(
     [oh.some(({ attachments }) => (attachments ?? []).length > 0), 'no file reached OH'],
   ];
   return checks.filter(([ok]) => !ok).map(([, complaint]) => complaint);
+}
+
+function printCounts(rows: [string, number, number, number][]): void {
+  console.log('\n                     expected  database  mocks');
+  for (const [name, ...numbers] of rows) {
+    const cells = numbers.map((n) => String(n).padStart(8)).join('  ');
+    console.log(`${name.padEnd(20)} ${cells}`);
+  }
 }
 
 function ask<T>(databasePath: string, sql: string): T[] {

@@ -112,7 +112,7 @@ async function folderSource(folder: string): Promise<PageSource> {
   }
   const nameOf = (href: string): string => {
     const last = decodeURIComponent(basename(new URL(href, 'file:///').pathname));
-    return bySelf.get(href) ?? (names.includes(last) ? last : `${last}`);
+    return bySelf.get(href) ?? last;
   };
   const targets = new Set([...linkedTo].map(nameOf));
   const isTarget = (name: string) => targets.has(name);

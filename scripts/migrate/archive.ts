@@ -104,9 +104,9 @@ async function look(source: PageSource, address: string): Promise<Look> {
   const hrefs = new Set([links.prevArchive, links.next].filter((href) => href !== undefined));
   const older: string[] = [];
   for (const href of hrefs) {
-    const address = source.resolve(href);
-    if (address === undefined) fault ??= 'a link leads elsewhere; not followed';
-    else older.push(address);
+    const target = source.resolve(href);
+    if (target === undefined) fault ??= 'a link leads elsewhere; not followed';
+    else older.push(target);
   }
   return { older, ...(fault === undefined ? {} : { fault }) };
 }

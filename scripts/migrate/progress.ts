@@ -10,7 +10,7 @@ export interface Progress {
 }
 
 export function startProgress(total: number, unit: string): Progress {
-  if (process.stdout.isTTY !== true) return lines(total, unit);
+  if (!process.stdout.isTTY) return lines(total, unit);
   const began = Date.now();
   const bar = new SingleBar({
     format: `{bar} {value} of {total} ${unit} | {rate}/s | {eta_formatted} left | {note}`,

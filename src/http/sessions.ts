@@ -53,6 +53,6 @@ export function sessions({ store, auth }: SessionsOptions) {
     });
 }
 
-function sessionBody({ icn: _icn, ...body }: SessionView) {
-  return body;
+function sessionBody({ status, syncComplete, listed, delivered, error }: SessionView) {
+  return { status, syncComplete, listed, delivered, ...(error === undefined ? {} : { error }) };
 }
