@@ -12,6 +12,11 @@ CREATE TABLE `triage_groups` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `triage_groups_preferred` ON `triage_groups` (`oh_pool_id`) WHERE is_preferred;--> statement-breakpoint
 CREATE INDEX `triage_groups_updated_at` ON `triage_groups` (`updated_at`);--> statement-breakpoint
+CREATE TABLE `archive_pages` (
+	`address` text PRIMARY KEY NOT NULL,
+	`taken_at` integer NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `attempts` (
 	`message_id` text NOT NULL,
 	`stage` text NOT NULL,
@@ -67,7 +72,8 @@ CREATE TABLE `inbox` (
 	`purged_at` integer,
 	`dedupe_key` text,
 	`request_digest` text,
-	`duplicate_of` text
+	`duplicate_of` text,
+	`source` text
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `inbox_id` ON `inbox` (`id`);--> statement-breakpoint
@@ -78,6 +84,7 @@ CREATE INDEX `inbox_dead` ON `inbox` (`settled_at`) WHERE state = 'dead';--> sta
 CREATE INDEX `inbox_dead_order` ON `inbox` (`order_key`,`seq`) WHERE state = 'dead';--> statement-breakpoint
 CREATE INDEX `inbox_unpurged` ON `inbox` (`settled_at`) WHERE settled_at IS NOT NULL AND purged_at IS NULL;--> statement-breakpoint
 CREATE INDEX `inbox_unmapped` ON `inbox` (`seq`) WHERE state = 'pending' AND error_code = 'directory:unmapped-pool';--> statement-breakpoint
+CREATE INDEX `inbox_history` ON `inbox` (`order_key`) WHERE source = 'history';--> statement-breakpoint
 CREATE INDEX `inbox_icn` ON `inbox` (`icn`) WHERE icn IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `inbox_oh_message_id` ON `inbox` (`oh_message_id`) WHERE oh_message_id IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `inbox_mhv_message_id` ON `inbox` (`mhv_message_id`) WHERE mhv_message_id IS NOT NULL;--> statement-breakpoint
@@ -160,9 +167,9 @@ CREATE TABLE `sessions` (
 	`state` text DEFAULT 'pending' NOT NULL,
 	`named_oh_patient_id` text,
 	`oh_patient_id` text,
+	`since` integer,
+	`until` integer,
 	`listed_until` integer,
-	`listed` integer DEFAULT 0 NOT NULL,
-	`last_seq` integer,
 	`requested_at` integer NOT NULL,
 	`listed_at` integer,
 	`due_at` integer NOT NULL,
@@ -173,6 +180,7 @@ CREATE TABLE `sessions` (
 );
 --> statement-breakpoint
 CREATE INDEX `sessions_due` ON `sessions` (`due_at`) WHERE state = 'pending';--> statement-breakpoint
+CREATE INDEX `sessions_listing` ON `sessions` (`oh_patient_id`) WHERE state = 'pending';--> statement-breakpoint
 CREATE TABLE `settings` (
 	`name` text PRIMARY KEY NOT NULL,
 	`value` text NOT NULL

@@ -42,6 +42,7 @@ CREATE VIEW stuck AS
 SELECT q.id AS message_id, q.direction, q.stage,
        CASE
          WHEN q.state = 'dead' THEN 'a person'
+         WHEN q.order_key GLOB 'held:*' THEN 'the patient''s history'
          WHEN q.blocked AND q.stage = 'inbox' THEN 'message ' || coalesce(
              (SELECT d.id FROM inbox d WHERE d.state = 'dead' AND d.order_key = q.order_key AND d.seq < q.seq
               AND EXISTS (SELECT 1 FROM settings WHERE name = 'on_dead' AND value = 'hold') ORDER BY d.seq LIMIT 1),
@@ -121,6 +122,20 @@ BEGIN
     WHERE n.state = 'pending' AND n.order_key = NEW.order_key AND n.seq > NEW.seq));
 END;
 --> statement-breakpoint
+-- While a patient's history is listed, what the feed announces is kept under `held:` and its order key,
+-- always blocked; then it goes behind the history, under a new seq.
+CREATE TRIGGER inbox_blocked_when_held_or_released AFTER UPDATE OF order_key ON inbox
+WHEN OLD.order_key <> NEW.order_key
+BEGIN
+  UPDATE inbox SET blocked = state = 'pending' AND (
+    order_key GLOB 'held:*'
+    OR EXISTS (SELECT 1 FROM inbox e WHERE e.state = 'pending' AND e.order_key = inbox.order_key AND e.seq < inbox.seq)
+    OR EXISTS (SELECT 1 FROM settings WHERE name = 'on_dead' AND value = 'hold')
+    AND EXISTS (SELECT 1 FROM inbox e WHERE e.state = 'dead' AND e.order_key = inbox.order_key AND e.seq < inbox.seq))
+  WHERE seq IN (NEW.seq, (SELECT min(n.seq) FROM inbox n
+    WHERE n.state = 'pending' AND n.order_key = OLD.order_key AND n.seq > OLD.seq));
+END;
+--> statement-breakpoint
 CREATE TRIGGER outbox_blocked_when_accepted AFTER INSERT ON outbox
 WHEN NEW.state = 'pending' AND (
     EXISTS (SELECT 1 FROM outbox e WHERE e.state = 'pending' AND e.order_key = NEW.order_key AND e.seq < NEW.seq)
@@ -146,7 +161,8 @@ CREATE TRIGGER blocked_when_configured AFTER UPDATE OF value ON settings
 WHEN OLD.value <> NEW.value AND NEW.name = 'on_dead'
 BEGIN
   UPDATE inbox SET blocked = (
-    EXISTS (SELECT 1 FROM inbox e WHERE e.state = 'pending' AND e.order_key = inbox.order_key AND e.seq < inbox.seq)
+    order_key GLOB 'held:*'
+    OR EXISTS (SELECT 1 FROM inbox e WHERE e.state = 'pending' AND e.order_key = inbox.order_key AND e.seq < inbox.seq)
     OR EXISTS (SELECT 1 FROM settings WHERE name = 'on_dead' AND value = 'hold')
     AND EXISTS (SELECT 1 FROM inbox e WHERE e.state = 'dead' AND e.order_key = inbox.order_key AND e.seq < inbox.seq))
   WHERE state = 'pending';

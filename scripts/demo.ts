@@ -43,7 +43,9 @@ async function run(): Promise<boolean> {
   console.log(`Mocks      MHV ${town.mhv}   OH messaging ${town.messaging}   OH feed ${town.feed}`);
   console.log(`SQLite     ${databasePath}\n`);
   const expected = await tell(town);
-  const messages = expected.toMhv.length + expected.toOh.length + expected.invalid.length;
+  const { history } = expected;
+  const live = expected.toMhv.length + expected.toOh.length + expected.invalid.length;
+  const messages = live + history.messages;
   const isDone = await waitUntilDone(databasePath, messages);
   printWays(databasePath);
   const complaints = await judge(town, databasePath, expected);
@@ -52,7 +54,7 @@ async function run(): Promise<boolean> {
   const { toMhv, toOh } = expected;
   console.log(
     complaints.length === 0
-      ? `\nAll well: ${toMhv.length} messages reached MHV and ${toOh.length} reached OH, each once.`
+      ? `\nAll well: ${toMhv.length} messages reached MHV and ${toOh.length} reached OH, each once; ${history.messages} of a history.`
       : `\n${complaints.length} things are not well; the logs are in ${folder}`,
   );
   return complaints.length === 0;

@@ -1,109 +1,74 @@
 /**
- * Backfills history: `bun run migrate-history --patients FILE` asks for a session for each ICN (one a
- * line, `-` for standard input) and waits until all have ended; `bun run migrate-history --archive
- * FOLDER` takes in archived Atom documents (*.xml, *.atom) in the order of their names.
+ * Backfills history through a running exchange on the same SQLite file, in the same environment:
  *
- * It writes to the SQLite file of a running exchange, in the same environment; that exchange does
- * the work. Ends with status 0 only when nothing failed.
+ *   bun run migrate-history --patients FILE      one ICN a line, `-` for standard input
+ *   bun run migrate-history --archive FOLDER|URL archived Atom documents (RFC 5005)
+ *
+ * Options: --since, --until (dates or instants of ISO 8601), --dry-run, --rate N, --concurrency N,
+ * --report FILE, --verify-at-mhv. What is done is in the file, so after a kill the same command goes on.
+ * Status 0: nothing is missing. 1: something is. 64: bad arguments. 65: a line that is no ICN.
  */
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { readPush } from '../src/atom/push.ts';
-import { type Config, parseConfig } from '../src/config.ts';
-import { ExchangeError, faultOf } from '../src/errors.ts';
-import { extractionOf } from '../src/exchange.ts';
+import pLimit from 'p-limit';
+import { parseConfig } from '../src/config.ts';
+import { createClients } from '../src/exchange.ts';
 import { openStore } from '../src/store/sqlite.ts';
-import type { SessionView, Store } from '../src/store/store.ts';
+import { migrateArchive } from './migrate/archive.ts';
+import { type Options, readOptions, UsageError } from './migrate/options.ts';
+import { countPatients, migratePatients } from './migrate/patients.ts';
+import { type Finding, missingOf, print, writeCsv } from './migrate/report.ts';
 
-const ICN = /^[0-9]{10}V[0-9]{6}$/;
-const POLL_MS = 500;
+const VERIFY_AT_ONCE = 8;
 
-const { values } = parseArgs({
-  options: { patients: { type: 'string' }, archive: { type: 'string' } },
-});
-if ((values.patients === undefined) === (values.archive === undefined)) {
-  console.error('Say either --patients FILE (or -) or --archive FOLDER.');
-  process.exit(64);
+async function run(options: Options): Promise<boolean> {
+  const config = parseConfig(process.env);
+  const store = openStore({
+    path: config.DATABASE_PATH,
+    leaseMs: config.LEASE_MS,
+    maxAttempts: config.MAX_ATTEMPTS,
+    now: Date.now,
+  });
+  const around = { store, config, options };
+  try {
+    if (options.patients !== undefined && options.dryRun) return await countPatients(around);
+    const migrated =
+      options.archive === undefined
+        ? { findings: await migratePatients(around), isComplete: true }
+        : await migrateArchive(around, options.archive);
+    if (options.dryRun) return migrated.isComplete;
+    if (options.verifyAtMhv) await verify(migrated.findings);
+    if (options.report !== undefined) await writeCsv(options.report, migrated.findings);
+    print(migrated.findings);
+    return migrated.isComplete && missingOf(migrated.findings).length === 0;
+  } finally {
+    store.close();
+  }
+
+  /** MHV is asked for each message that the exchange holds for delivered, but for those from MHV. */
+  async function verify(findings: Finding[]): Promise<void> {
+    const { mhv } = createClients(config, Date.now);
+    const limit = pLimit(VERIFY_AT_ONCE);
+    await limit.map(findings, async (finding) => {
+      if (finding.status !== 'SENT' || finding.isOurs) return;
+      const context = {
+        signal: AbortSignal.timeout(config.DELIVERY_TIMEOUT_MS),
+        correlationId: Bun.randomUUIDv7(),
+      };
+      try {
+        const found = await mhv.findByOhMessageId(finding.ohMessageId, context);
+        if (found) return;
+        Object.assign(finding, { status: 'MISSING', why: 'MHV does not have it.' });
+      } catch (error) {
+        const why = error instanceof Error ? error.message : 'MHV could not be asked.';
+        Object.assign(finding, { status: 'UNVERIFIED', why });
+      }
+    });
+  }
 }
 
-const config = parseConfig(process.env);
-const store = openStore({
-  path: config.DATABASE_PATH,
-  leaseMs: config.LEASE_MS,
-  maxAttempts: config.MAX_ATTEMPTS,
-  now: Date.now,
-});
 try {
-  const failed =
-    values.patients === undefined
-      ? await takeArchive(store, config, values.archive ?? '')
-      : await loadPatients(store, await readIcns(values.patients));
-  process.exitCode = failed === 0 ? 0 : 1;
-} finally {
-  store.close();
-}
-
-/** Reads all lines; a bad one ends the program before anything is asked for. */
-async function readIcns(path: string): Promise<string[]> {
-  const text = await (path === '-' ? Bun.stdin : Bun.file(path)).text();
-  const lines = text.split('\n').map((line) => line.trim());
-  const bad = lines.findIndex((line) => line !== '' && !ICN.test(line));
-  if (bad >= 0) {
-    console.error(`Line ${bad + 1} is not an ICN (ten digits, V, six digits).`);
-    process.exit(65);
-  }
-  return [...new Set(lines.filter((line) => line !== ''))];
-}
-
-/** Returns how many sessions ended in an error. */
-async function loadPatients(into: Store, icns: string[]): Promise<number> {
-  for (const icn of icns) await into.requestSession(icn);
-  let ended: SessionView[] = [];
-  for (;;) {
-    const views = await Promise.all(icns.map((icn) => into.findSession(icn)));
-    const now = views.filter(({ syncComplete }) => syncComplete);
-    if (now.length !== ended.length) console.log(`${now.length} of ${icns.length} patients done`);
-    ended = now;
-    if (ended.length === icns.length) break;
-    await Bun.sleep(POLL_MS);
-  }
-  const listed = ended.reduce((sum, view) => sum + view.listed, 0);
-  const failed = ended.filter(({ status }) => status !== 'FINISHED');
-  console.log(`${icns.length} patients, ${listed} messages listed, ${failed.length} failed`);
-  // The position in the input, not the ICN: this output ends up in logs.
-  for (const view of failed) console.log(`patient ${icns.indexOf(view.icn) + 1}: ${view.error}`);
-  return failed.length;
-}
-
-/** Returns how many documents or entries could not be taken; they are in quarantine. */
-async function takeArchive(into: Store, from: Config, folder: string): Promise<number> {
-  const extraction = extractionOf(from);
-  const names = (await readdir(folder)).filter((name) => /\.(xml|atom)$/i.test(name)).toSorted();
-  const total = { accepted: 0, duplicates: 0, rejected: 0 };
-  for (const name of names) {
-    const body = new Uint8Array(await Bun.file(join(folder, name)).arrayBuffer());
-    try {
-      const { entries, tombstones, faults } = readPush(body, { extraction });
-      const quarantine = { scope: 'entries' as const, body, faults };
-      const result = await into.acceptDocument({
-        entries,
-        tombstones,
-        ...(faults.length > 0 ? { quarantine } : {}),
-      });
-      total.accepted += result.accepted;
-      total.duplicates += result.duplicates;
-      total.rejected += faults.length;
-    } catch (error) {
-      if (!(error instanceof ExchangeError)) throw error;
-      await into.quarantine({ scope: 'document', body, faults: [faultOf(error)] });
-      total.rejected += 1;
-      console.log(`${name}: ${error.message}`);
-    }
-  }
-  const { accepted, duplicates, rejected } = total;
-  console.log(
-    `${names.length} documents: ${accepted} accepted, ${duplicates} known, ${rejected} rejected`,
-  );
-  return rejected;
+  process.exitCode = (await run(await readOptions(process.argv.slice(2)))) ? 0 : 1;
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(error.message);
+  process.exitCode = error.status;
 }

@@ -140,8 +140,19 @@ export function createClients(config: Config, now: () => Instant) {
   };
 }
 
+/** The listing of histories, also for whoever only wants to count. */
+export function historyOf(
+  config: Config,
+  now: () => Instant,
+  { fhir, messaging } = createClients(config, now),
+) {
+  const patientIdSource = config.OH_PATIENT_ID_SOURCE;
+  return history({ messaging, fhir, patientIdSource, historySince: config.OH_HISTORY_SINCE, now });
+}
+
 function createFlows(config: Config, store: Store, { now }: Surroundings) {
-  const { mhv, mhvSessionOf, media, ...oh } = createClients(config, now);
+  const clients = createClients(config, now);
+  const { mhv, mhvSessionOf, media, ...oh } = clients;
   const { OH_DEFAULT_POOL_ID: defaultPoolId, OH_DEFAULT_STATION_NUMBER: station } = config;
   const patients = { fhir: oh.fhir, patientIdSource: config.OH_PATIENT_ID_SOURCE };
   const shared = {
@@ -151,13 +162,12 @@ function createFlows(config: Config, store: Store, { now }: Surroundings) {
     directory: config.DIRECTORY,
     ...(station ? { defaultStationNumber: station } : {}),
   };
-  const { messaging } = oh;
   return {
     flows: {
       'oh-to-mhv': ohToMhv({ ...shared, mhv, ...(defaultPoolId ? { defaultPoolId } : {}) }),
       'mhv-to-oh': mhvToOh({ ...shared, ...patients, mhvSessionOf, now }),
     },
-    listHistory: history({ messaging, historySince: config.OH_HISTORY_SINCE, now, ...patients }),
+    listHistory: historyOf(config, now, clients),
   };
 }
 

@@ -85,7 +85,9 @@ test('start on a fresh path prints where it listens, takes messages, and SIGTERM
 test('the demo delivers everything both ways and ends with status 0', async () => {
   const child = run('scripts/demo.ts', {}, ['--exit']);
   const out = await new Response(child.stdout).text();
-  expect(out).toContain('All well: 6 messages reached MHV and 5 reached OH, each once.');
+  expect(out).toContain(
+    'All well: 6 messages reached MHV and 5 reached OH, each once; 200 of a history.',
+  );
   expect(await child.exited).toBe(0);
 }, 30_000);
 
@@ -106,6 +108,6 @@ test('history is migrated through a running exchange on the same file', async ()
   );
   const child = run('scripts/migrate-history.ts', env, ['--patients', list]);
   const out = await new Response(child.stdout).text();
-  expect(out).toContain('2 patients, 16 messages listed, 0 failed');
+  expect(out).toContain('16  OH has\n       16  MHV has\n        0  missing');
   expect(await child.exited).toBe(0);
 }, 30_000);

@@ -11,6 +11,8 @@ export interface Expected {
   invalid: string[];
   /** OH message id of the entry that was pushed twice. */
   pushedTwice: string;
+  /** ICN of the patient whose history was asked for, and how many messages it has. */
+  history: { icn: string; messages: number };
   quarantined: number;
   /** OH message id of the message whose pool was mapped while it waited. */
   waitedForPool: string;
@@ -20,6 +22,11 @@ export interface Expected {
   patientReply: { id: string; to: string };
 }
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Messages of the patient who logs in for the first time. */
+const HISTORIC = 200;
+/** How many of them the mocks have from the start. */
+const SEEDED = 8;
 const FOUR_SCRIPTS = 'Thank you — спасибо — شكرا — 谢谢 😀\n\n  Café at 37 °C?';
 const RTF =
   '{\\rtf1\\ansi\\ansicpg1252{\\fonttbl{\\f0 Arial;}}\\f0 Your \\b results\\b0  are in:\\par ' +
@@ -30,17 +37,19 @@ const NOTE = Buffer.from('Invented note of an invented patient.\n').toString('ba
 
 /** Tells the story; the messages are on their way when it returns. */
 export async function tell(town: Town): Promise<Expected> {
-  const [ann, bob, cyd, dee, eve] = await get<Patient[]>(`${town.fhir}/_mock/patients`);
+  const [ann, bob, cyd, dee, eve, fay] = await get<Patient[]>(`${town.fhir}/_mock/patients`);
   const pools = await get<{ id: string; recipientAccess: string }[]>(
     `${town.messaging}/_mock/pools`,
   );
   const open = pools.find(({ recipientAccess }) => recipientAccess === 'GRANTED')?.id;
   const closed = pools.find(({ recipientAccess }) => recipientAccess !== 'GRANTED')?.id;
-  if (!ann || !bob || !cyd || !dee || !eve || !open || !closed) {
+  if (!ann || !bob || !cyd || !dee || !eve || !fay || !open || !closed) {
     throw new Error('The mocks are too small.');
   }
 
   const clinic = clinician(town, open);
+  await giveHistory(clinic, fay);
+  await post(`${town.exchange}/sessions`, { icn: fay.icn });
   const labs = await clinic(ann, { subject: 'Your lab results', text: RTF });
   const plan = await clinic(bob, {
     subject: 'Care plan',
@@ -95,11 +104,24 @@ export async function tell(town: Town): Promise<Expected> {
     toOh: [refill, reply, scripts, note, ride],
     invalid: [refused],
     pushedTwice: labs,
+    history: { icn: fay.icn, messages: HISTORIC },
     quarantined: 1,
     waitedForPool: heart,
     clinicianReply: { id: answer, to: refillAtOh },
     patientReply: { id: reply, to: labs },
   };
+}
+
+/** Old messages that no feed announces, on top of those the mocks have of every patient. */
+async function giveHistory(clinic: ReturnType<typeof clinician>, patient: Patient): Promise<void> {
+  for (let number = SEEDED; number < HISTORIC; number += 1) {
+    await clinic(patient, {
+      subject: `Old letter ${number}`,
+      body: 'Invented long ago.',
+      announce: false,
+      createdAt: Date.now() - number * 5 * DAY_MS,
+    });
+  }
 }
 
 /** A clinician writes in OH; OH's feed pushes word of it. Returns the OH message id. */

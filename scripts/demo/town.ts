@@ -12,6 +12,7 @@ export interface Town {
 export interface MhvStored {
   id: number;
   threadId: number;
+  icn: string;
   ohMessageId: string | null;
   subject: string;
   body: string;

@@ -30,9 +30,12 @@ export async function waitUntilDone(databasePath: string, messages: number): Pro
   return false;
 }
 
-/** Prints one line a message: when each thing happened to it, from the `timeline` view. */
+/** Prints one line a message, but for history: when each thing happened to it, from `timeline`. */
 export function printWays(databasePath: string): void {
-  const steps = ask<Step>(databasePath, 'SELECT * FROM timeline');
+  const steps = ask<Step>(
+    databasePath,
+    "SELECT * FROM timeline WHERE message_id NOT IN (SELECT id FROM inbox WHERE source = 'history')",
+  );
   const messages = Map.groupBy(steps, ({ message_id }) => message_id);
   for (const [id, way] of messages) {
     const began = Date.parse(way[0]?.at ?? '');
@@ -67,19 +70,23 @@ export async function judge(
   const invalid = "SELECT count(*) AS n FROM inbox WHERE state = 'dead' AND outcome = 'rejected'";
   const waited =
     "SELECT count(DISTINCT message_id) AS n FROM attempts WHERE error_code = 'directory:unmapped-pool'";
+  const { history } = expected;
+  const historic = count(
+    `SELECT count(*) AS n FROM inbox i JOIN outbox o USING (id)
+     WHERE i.source = 'history' AND o.state = 'done' AND i.icn = '${history.icn}'`,
+  );
+  const atMhv = mhv.filter(({ icn }) => icn === history.icn).length;
+  const live = expected.toMhv.length;
   const rows: [string, number, number, number][] = [
-    ['delivered to MHV', expected.toMhv.length, delivered('oh-to-mhv'), mhv.length],
+    ['delivered to MHV', live, delivered('oh-to-mhv') - historic, mhv.length - atMhv],
+    ['history to MHV', history.messages, historic, atMhv],
     ['delivered to OH', expected.toOh.length, delivered('mhv-to-oh'), oh.length],
     ['refused as INVALID', expected.invalid.length, count(invalid), expected.invalid.length],
     ['of one pushed twice', 1, rowsOf(expected.pushedTwice), copiesOf(expected.pushedTwice)],
     ['waited for its pool', 1, count(waited), copiesOf(expected.waitedForPool)],
     ['in quarantine', expected.quarantined, count('SELECT count(*) AS n FROM quarantine'), 1],
   ];
-  console.log('\n                     expected  database  mocks');
-  for (const [name, ...numbers] of rows) {
-    const cells = numbers.map((n) => String(n).padStart(8)).join('  ');
-    console.log(`${name.padEnd(20)} ${cells}`);
-  }
+  printCounts(rows);
   const reply = sentIds.find(({ id }) => id === expected.patientReply.id);
   const checks: [boolean, string][] = [
     ...rows.map(([name, want, database, mocks]): [boolean, string] => [
@@ -134,6 +141,14 @@ function checksOfContents(
     [mhv.some(({ attachments }) => attachments.length > 0), 'no file reached MHV'],
     [oh.some(({ attachments }) => (attachments ?? []).length > 0), 'no file reached OH'],
   ];
+}
+
+function printCounts(rows: [string, number, number, number][]): void {
+  console.log('\n                     expected  database  mocks');
+  for (const [name, ...numbers] of rows) {
+    const cells = numbers.map((n) => String(n).padStart(8)).join('  ');
+    console.log(`${name.padEnd(20)} ${cells}`);
+  }
 }
 
 function ask<T>(databasePath: string, sql: string): T[] {

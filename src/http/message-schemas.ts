@@ -119,6 +119,11 @@ export const messageView = t.Object({
   blockedBy: t.Optional(
     t.String({ description: "Id of the same patient's message that this one waits for" }),
   ),
+  waitsForHistory: t.Optional(
+    t.Literal(true, {
+      description: 'It goes as soon as OH has listed what the patient had before',
+    }),
+  ),
   attempts: t.Array(
     t.Object({
       stage: oneOf(['inbox', 'outbox']),

@@ -16,6 +16,7 @@ const session = t.Object({
   }),
   syncComplete: t.Boolean({ description: 'True: stop waiting. It does not mean success.' }),
   listed: t.Integer({ description: 'Messages that OH has listed so far' }),
+  delivered: t.Integer({ description: 'How many of those MHV has' }),
   error: t.Optional(t.String()),
 });
 
@@ -26,8 +27,9 @@ export function sessions({ store, auth }: SessionsOptions) {
     .post(
       '/sessions',
       async ({ body, set }) => {
-        const named = body.cernerId && idOfMpi(body.cernerId);
-        const view = await store.requestSession(body.icn, named);
+        const named = body.cernerId === undefined ? undefined : idOfMpi(body.cernerId);
+        const wish = named === undefined ? {} : { namedOhPatientId: named };
+        const view = await store.requestSession(body.icn, wish);
         set.status = view.status === 'IN_PROGRESS' ? 202 : 200;
         set.headers['location'] = `/sessions/${body.icn}`;
         return sessionBody(view);
@@ -51,6 +53,6 @@ export function sessions({ store, auth }: SessionsOptions) {
     });
 }
 
-function sessionBody({ icn: _icn, ...body }: SessionView) {
-  return body;
+function sessionBody({ status, syncComplete, listed, delivered, error }: SessionView) {
+  return { status, syncComplete, listed, delivered, ...(error === undefined ? {} : { error }) };
 }

@@ -183,6 +183,8 @@ const inboxBody = controlBody(
       ),
     ),
     announce: Type.Optional(Type.Boolean()),
+    /** When it was written, in milliseconds since 1970; now, unless told. */
+    createdAt: Type.Optional(Type.Integer({ minimum: 0 })),
   }),
 );
 
@@ -239,7 +241,7 @@ function writeToPatient(world: World, request: MockRequest): Answer {
     box: 'inbox',
     patientId: patient.ohPatientId,
     subject: letter.subject,
-    createdAt: world.now(),
+    createdAt: letter.createdAt ?? world.now(),
     sender:
       personnelSenderId === undefined
         ? { type: 'POOL', id: String(poolSenderId) }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { ExchangeError } from '../errors.ts';
 import type { Entry, Instant, Send } from '../message.ts';
+import { held, isBeingListed, noteHeld, ohOrderKey } from './held.ts';
 import type { Db } from './open.ts';
 import { inbox, quarantine, tombstones } from './schema.ts';
 import type { Idempotency, QuarantinedDocument, Tombstone } from './store.ts';
@@ -12,11 +13,18 @@ type Row = typeof inbox.$inferInsert;
 /** Compiled once for each connection: triggers make the statement slow to compile, not to run. */
 const inserts = new WeakMap<Db, ReturnType<typeof prepareInsert>>();
 
-/** Rows whose dedupe key is known are left as they are. Returns how many were new. */
+/**
+ * Rows whose dedupe key is known are left as they are. What the feed announces of a patient whose
+ * history is being listed is held until then. Returns how many were new.
+ */
 export function insertEntries(db: Db, entries: Entry[], now: Instant): number {
   let accepted = 0;
   for (const entry of entries) {
-    accepted += insertRow(db, entryRow(entry, now));
+    const row = entryRow(entry, now);
+    const isHeld = entry.source === 'feed' && isBeingListed(db, entry.ohPatientId);
+    const inserted = insertRow(db, isHeld ? held(row) : row);
+    if (isHeld && inserted > 0) noteHeld(db, [row.id], now);
+    accepted += inserted;
   }
   return accepted;
 }
@@ -82,7 +90,14 @@ export function insertQuarantined(db: Db, document: QuarantinedDocument, now: In
 function insertRow(db: Db, row: Row): number {
   const insert = inserts.get(db) ?? prepareInsert(db);
   inserts.set(db, insert);
-  const absent = { icn: null, ohPatientId: null, ohMessageId: null, mhvMessageId: null };
+  const absent = {
+    icn: null,
+    ohPatientId: null,
+    ohMessageId: null,
+    mhvMessageId: null,
+    source: null,
+    blocked: false,
+  };
   return insert.run({ ...absent, dedupeKey: null, requestDigest: null, ...row }).changes;
 }
 
@@ -102,14 +117,11 @@ function prepareInsert(db: Db) {
       acceptedAt: sql.placeholder('acceptedAt'),
       dedupeKey: sql.placeholder('dedupeKey'),
       requestDigest: sql.placeholder('requestDigest'),
+      source: sql.placeholder('source'),
+      blocked: sql.placeholder('blocked'),
     })
     .onConflictDoNothing()
     .prepare();
-}
-
-/** The order key of messages that concern one patient at OH. */
-export function ohOrderKey(ohPatientId: string): string {
-  return `oh:${ohPatientId}`;
 }
 
 function entryRow(entry: Entry, now: Instant): Row {
@@ -122,6 +134,7 @@ function entryRow(entry: Entry, now: Instant): Row {
     ohPatientId: entry.ohPatientId,
     ohMessageId: entry.ohMessageId,
     acceptedAt: now,
+    source: entry.source,
     // The instant, not the text: 10:00Z and 12:00+02:00 are the same version (RFC 4287 §4.2.15).
     dedupeKey: `atom:${entry.updatedAt}:${entry.atomId}`,
   };

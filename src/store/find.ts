@@ -3,6 +3,7 @@ import { and, asc, count, desc, eq, getTableColumns, gte, lt, type SQL, sql } fr
 import type { Direction } from '../message.ts';
 import { blockerOf } from './blocked.ts';
 import { queueTables } from './claim.ts';
+import { isHeldKey } from './held.ts';
 import type { Db } from './open.ts';
 import { attempts, events, inbox, outbox, type Stage } from './schema.ts';
 import type {
@@ -19,13 +20,13 @@ const STAGES: Stage[] = ['inbox', 'outbox'];
 const DIRECTIONS: Direction[] = ['oh-to-mhv', 'mhv-to-oh'];
 
 /** A duplicate is where the message that carries it is. */
-const carrier = sql`${outbox.id} = coalesce(${inbox.duplicateOf}, ${inbox.id})`;
+export const carrier = sql`${outbox.id} = coalesce(${inbox.duplicateOf}, ${inbox.id})`;
 
 /**
  * The four words of MHV's delivery status. What a settled row came to says its outcome, not its state:
  * a dismissed row is done, and yet was never delivered.
  */
-const status = sql<MessageSummary['status']>`CASE
+export const status = sql<MessageSummary['status']>`CASE
   WHEN ${inbox.state} = 'pending' THEN 'IN_PROGRESS'
   WHEN ${inbox.outcome} = 'rejected' THEN 'INVALID'
   WHEN ${inbox.outcome} NOT IN ('delivered', 'duplicate') THEN 'FAILED'
@@ -64,6 +65,7 @@ export function find(db: Db, id: string): MessageView | undefined {
   return {
     ...toSummary(row),
     ...present({ blockedBy: blockerOfFound(db, row) }),
+    ...(waitsForHistory(row) ? { waitsForHistory: true } : {}),
     attempts: made.map(toAttempt),
     events: happened.map(toEvent),
   };
@@ -135,7 +137,12 @@ interface FoundRow {
 
 function blockerOfFound(db: Db, { inbox: accepted, outbox: queued }: FoundRow): string | undefined {
   const latest = queued ?? accepted;
-  return latest.blocked ? blockerOf(db, queued ? 'outbox' : 'inbox', latest) : undefined;
+  if (!latest.blocked || isHeldKey(latest.orderKey)) return undefined;
+  return blockerOf(db, queued ? 'outbox' : 'inbox', latest);
+}
+
+function waitsForHistory({ inbox: accepted, outbox: queued }: FoundRow): boolean {
+  return queued === null && accepted.state === 'pending' && isHeldKey(accepted.orderKey);
 }
 
 function toSummary(row: FoundRow): MessageSummary {

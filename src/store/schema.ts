@@ -13,7 +13,7 @@ import {
   text,
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core';
-import type { DeliveredIds, Direction, Outcome } from '../message.ts';
+import type { DeliveredIds, Direction, Entry, Outcome } from '../message.ts';
 
 /** Where a message is on its way: `inbox` until it is translated, then `outbox`. */
 export type Stage = 'inbox' | 'outbox';
@@ -76,6 +76,8 @@ export const inbox = sqliteTable(
     requestDigest: text('request_digest'),
     /** The message that carries the same OH message, when this one is its duplicate. */
     duplicateOf: text('duplicate_of'),
+    /** What announced an OH message; absent for a send. */
+    source: text('source').$type<Entry['source']>(),
   },
   (t) => [
     uniqueIndex('inbox_id').on(t.id),
@@ -91,6 +93,7 @@ export const inbox = sqliteTable(
     index('inbox_unmapped')
       .on(t.seq)
       .where(sql`state = 'pending' AND error_code = 'directory:unmapped-pool'`),
+    index('inbox_history').on(t.orderKey).where(sql`source = 'history'`),
     index('inbox_icn').on(t.icn).where(sql`icn IS NOT NULL`),
     index('inbox_oh_message_id').on(t.ohMessageId).where(sql`oh_message_id IS NOT NULL`),
     index('inbox_mhv_message_id').on(t.mhvMessageId).where(sql`mhv_message_id IS NOT NULL`),
@@ -238,6 +241,12 @@ export const quarantine = sqliteTable(
   ],
 );
 
+/** Pages of a feed's archive (RFC 5005) that were taken in whole, with everything before them. */
+export const archivePages = sqliteTable('archive_pages', {
+  address: text('address').primaryKey(),
+  takenAt: integer('taken_at').notNull(),
+});
+
 /** Which OH message is which MHV message. Knows ids, threads nothing. */
 export const links = sqliteTable(
   'links',
@@ -268,12 +277,11 @@ export const sessions = sqliteTable(
     /** The OH patient id that the caller named, not yet checked. */
     namedOhPatientId: text('named_oh_patient_id'),
     ohPatientId: text('oh_patient_id'),
+    /** The stretch of time that was asked for; absent: from the beginning, and until now. */
+    since: integer('since'),
+    until: integer('until'),
     /** Everything before this instant has been listed and accepted. */
     listedUntil: integer('listed_until'),
-    /** Messages OH listed so far, duplicates included. */
-    listed: integer('listed').notNull().default(0),
-    /** `inbox.seq` when the listing ended. */
-    lastSeq: integer('last_seq'),
     requestedAt: integer('requested_at').notNull(),
     listedAt: integer('listed_at'),
     dueAt: integer('due_at').notNull(),
@@ -284,5 +292,8 @@ export const sessions = sqliteTable(
     errorCode: text('error_code'),
     reason: text('reason'),
   },
-  (t) => [index('sessions_due').on(t.dueAt).where(sql`state = 'pending'`)],
+  (t) => [
+    index('sessions_due').on(t.dueAt).where(sql`state = 'pending'`),
+    index('sessions_listing').on(t.ohPatientId).where(sql`state = 'pending'`),
+  ],
 );

@@ -1,11 +1,13 @@
 /** Create-session: which patients' history was asked for, and how far its listing has come. */
-import { and, asc, count, eq, inArray, lte, max, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, lte, sql } from 'drizzle-orm';
 import type { Instant, Undelivered } from '../message.ts';
-import { insertEntries, ohOrderKey } from './accept.ts';
-import { type ClaimBounds, queueTables } from './claim.ts';
+import { insertEntries } from './accept.ts';
+import type { ClaimBounds } from './claim.ts';
+import { holdPending, ohOrderKey, release } from './held.ts';
 import type { Db } from './open.ts';
-import { inbox, type Stage, sessions } from './schema.ts';
-import type { ClaimedSession, SessionProgress, SessionView } from './store.ts';
+import { countListed } from './reconcile.ts';
+import { sessions } from './schema.ts';
+import type { ClaimedSession, HistoryWish, SessionProgress, SessionView } from './store.ts';
 
 type Row = typeof sessions.$inferSelect;
 
@@ -14,61 +16,75 @@ const isPending = sql`state = 'pending'`;
 export function requestSession(
   db: Db,
   icn: string,
-  namedOhPatientId: string | undefined,
+  { namedOhPatientId, since, until }: HistoryWish,
   now: Instant,
 ): SessionView {
+  const row = findRow(db, icn);
   const named = namedOhPatientId === undefined ? {} : { namedOhPatientId };
-  const fresh = {
-    ...named,
-    state: 'pending',
-    requestedAt: now,
-    dueAt: now,
-    fruitlessAttempts: 0,
-  } as const;
-  db.insert(sessions)
-    .values({ icn, ...fresh })
-    .onConflictDoUpdate({
-      target: sessions.icn,
-      set: { ...fresh, errorCode: null, reason: null },
-      setWhere: sql`state = 'dead'`,
-    })
-    .run();
+  const asked = { since: since ?? null, until: until ?? null };
+  if (!row) {
+    db.insert(sessions)
+      .values({ icn, ...named, ...asked, requestedAt: now, dueAt: now })
+      .run();
+  } else if (row.state === 'dead' || !covers(row, asked)) {
+    // Anew, the identity too: the patient may have been combined since. What is known stays once.
+    if (row.state === 'pending' && row.ohPatientId) release(db, row.ohPatientId, now);
+    db.update(sessions)
+      .set({
+        ...named,
+        since: row.since === null || since === undefined ? null : Math.min(row.since, since),
+        until: row.until === null || until === undefined ? null : Math.max(row.until, until),
+        state: 'pending',
+        ohPatientId: null,
+        listedUntil: null,
+        listedAt: null,
+        requestedAt: now,
+        dueAt: now,
+        // Whoever lists at this moment lists for the former request.
+        attempts: row.attempts + 1,
+        fruitlessAttempts: 0,
+        errorCode: null,
+        reason: null,
+      })
+      .where(eq(sessions.icn, icn))
+      .run();
+  }
   return findSession(db, icn);
 }
 
+/** Null is without end on its side. */
+interface Stretch {
+  since: Instant | null;
+  until: Instant | null;
+}
+
+function covers(known: Stretch, asked: Stretch): boolean {
+  const begins = known.since === null || (asked.since !== null && known.since <= asked.since);
+  const ends = known.until === null || (asked.until !== null && known.until >= asked.until);
+  return begins && ends;
+}
+
+function findRow(db: Db, icn: string): Row | undefined {
+  return db.select().from(sessions).where(eq(sessions.icn, icn)).get();
+}
+
 export function findSession(db: Db, icn: string): SessionView {
-  const row = db.select().from(sessions).where(eq(sessions.icn, icn)).get();
-  if (!row) return { icn, status: 'NOT_STARTED', syncComplete: true, listed: 0 };
-  const { listed } = row;
-  if (row.state === 'dead') return failed(row, `${row.errorCode}: ${row.reason}`);
-  if (row.state === 'pending' || isUnderWay(db, row)) {
-    return { icn, status: 'IN_PROGRESS', syncComplete: false, listed };
+  const row = findRow(db, icn);
+  if (!row) return { icn, status: 'NOT_STARTED', syncComplete: true, listed: 0, delivered: 0 };
+  const known = row.ohPatientId ? countListed(db, ohOrderKey(row.ohPatientId)) : {};
+  const { SENT: delivered = 0, IN_PROGRESS: underWay = 0, FAILED = 0, INVALID = 0 } = known;
+  const undelivered = FAILED + INVALID;
+  const counts = { icn, listed: delivered + underWay + undelivered, delivered };
+  const ended = { ...counts, syncComplete: true };
+  if (row.state === 'dead') {
+    return { ...ended, status: 'ERROR', error: `${row.errorCode}: ${row.reason}` };
   }
-  const dead = countOfListed(db, row, 'dead');
-  if (dead > 0) return failed(row, `${dead} of the patient's messages could not be delivered.`);
-  return { icn, status: 'FINISHED', syncComplete: true, listed };
-}
-
-function isUnderWay(db: Db, row: Row): boolean {
-  return countOfListed(db, row, 'pending') > 0;
-}
-
-/** The patient's rows of either stage that were accepted before the listing ended. */
-function countOfListed(db: Db, row: Row, state: 'pending' | 'dead'): number {
-  const orderKey = ohOrderKey(row.ohPatientId ?? '');
-  // Literal, so that the partial indexes of live and dead rows serve.
-  const inState = state === 'pending' ? sql`state = 'pending'` : sql`state = 'dead'`;
-  const listed = db
-    .select({ id: inbox.id })
-    .from(inbox)
-    .where(and(eq(inbox.orderKey, orderKey), lte(inbox.seq, row.lastSeq ?? 0)));
-  const countIn = (table: (typeof queueTables)[Stage]) =>
-    db
-      .select({ rows: count() })
-      .from(table)
-      .where(and(eq(table.orderKey, orderKey), inState, inArray(table.id, listed)))
-      .get()?.rows ?? 0;
-  return countIn(queueTables.inbox) + countIn(queueTables.outbox);
+  if (row.state === 'pending' || underWay > 0) {
+    return { ...counts, status: 'IN_PROGRESS', syncComplete: false };
+  }
+  if (undelivered === 0) return { ...ended, status: 'FINISHED' };
+  const error = `${undelivered} of the patient's messages could not be delivered.`;
+  return { ...ended, status: 'ERROR', error };
 }
 
 export function claimSessions(
@@ -100,6 +116,8 @@ export function claimSessions(
       correlationId: Bun.randomUUIDv7(undefined, now),
       ...(row.namedOhPatientId ? { namedOhPatientId: row.namedOhPatientId } : {}),
       ...(row.ohPatientId ? { ohPatientId: row.ohPatientId } : {}),
+      ...(row.since === null ? {} : { since: row.since }),
+      ...(row.until === null ? {} : { until: row.until }),
       ...(row.listedUntil === null ? {} : { listedUntil: row.listedUntil }),
     }));
 }
@@ -110,31 +128,25 @@ export function advanceSession(
   progress: SessionProgress,
   now: Instant,
 ): boolean {
-  const { ohPatientId, entries, listedUntil, finished } = progress;
+  const { ohPatientId } = progress;
+  const isFinished = progress.step === 'listed' && progress.finished;
   const moved = db
     .update(sessions)
     .set({
       ohPatientId,
-      listedUntil,
-      listed: sql`${sessions.listed} + ${entries.length}`,
+      ...(progress.step === 'listed' ? { listedUntil: progress.listedUntil } : {}),
+      ...(isFinished ? { state: 'listed' as const, listedAt: now } : {}),
+      errorCode: null,
+      reason: null,
       fruitlessAttempts: 0,
       dueAt: now,
     })
     .where(isStillHeld(claimed))
     .run();
   if (moved.changes === 0) return false;
-  insertEntries(db, entries, now);
-  if (finished) {
-    const lastSeq =
-      db
-        .select({ seq: max(inbox.seq) })
-        .from(inbox)
-        .get()?.seq ?? 0;
-    db.update(sessions)
-      .set({ state: 'listed', listedAt: now, lastSeq, errorCode: null, reason: null })
-      .where(eq(sessions.icn, claimed.icn))
-      .run();
-  }
+  if (progress.step === 'identified') holdPending(db, ohPatientId, now);
+  else insertEntries(db, progress.entries, now);
+  if (isFinished) release(db, ohPatientId, now);
   return true;
 }
 
@@ -143,6 +155,7 @@ export function failSession(
   claimed: ClaimedSession,
   outcome: Undelivered,
   dueAt: Instant | undefined,
+  now: Instant,
 ): boolean {
   const changed = db
     .update(sessions)
@@ -153,7 +166,9 @@ export function failSession(
     })
     .where(isStillHeld(claimed))
     .run();
-  return changed.changes > 0;
+  if (changed.changes === 0) return false;
+  if (dueAt === undefined && claimed.ohPatientId) release(db, claimed.ohPatientId, now);
+  return true;
 }
 
 function isStillHeld(claimed: ClaimedSession) {
@@ -168,8 +183,4 @@ export function nextSessionDueAt(db: Db): Instant | undefined {
     .orderBy(asc(sessions.dueAt))
     .limit(1)
     .get()?.dueAt;
-}
-
-function failed(row: Row, error: string): SessionView {
-  return { icn: row.icn, status: 'ERROR', syncComplete: true, listed: row.listed, error };
 }

@@ -12,6 +12,7 @@ import { learn, linkOf, linksOfReferences } from './links.ts';
 import { type Connection, type Db, open } from './open.ts';
 import { type OperatorStore, SqliteOperator } from './operator.ts';
 import { listPauses, pause, resume } from './pauses.ts';
+import { isPageTaken, reconcileIds, reconcileListed, rememberPage } from './reconcile.ts';
 import {
   advanceSession,
   claimSessions,
@@ -24,6 +25,7 @@ import { handOver, settle, settleDuplicate } from './settle.ts';
 import type {
   Claimed,
   ClaimedSession,
+  HistoryWish,
   Idempotency,
   Lane,
   Link,
@@ -208,11 +210,9 @@ class SqliteStore implements Store {
     this.#announce({ stage: 'outbox', direction: destination });
   }
 
-  async requestSession(icn: string, namedOhPatientId?: string) {
+  async requestSession(icn: string, wish: HistoryWish = {}) {
     this.#capacity.refuseWhenDiskIsFull();
-    const view = await this.#write(() =>
-      requestSession(this.#db, icn, namedOhPatientId, this.#now()),
-    );
+    const view = await this.#write(() => requestSession(this.#db, icn, wish, this.#now()));
     this.#announce('sessions');
     return view;
   }
@@ -232,12 +232,30 @@ class SqliteStore implements Store {
     return held;
   }
 
-  failSession(claimed: ClaimedSession, outcome: Undelivered, dueAt?: Instant) {
-    return this.#write(() => failSession(this.#db, claimed, outcome, dueAt));
+  async failSession(claimed: ClaimedSession, outcome: Undelivered, dueAt?: Instant) {
+    const held = await this.#write(() =>
+      failSession(this.#db, claimed, outcome, dueAt, this.#now()),
+    );
+    this.#announce({ stage: 'inbox', direction: 'oh-to-mhv' });
+    return held;
   }
 
   async nextSessionDueAt() {
     return nextSessionDueAt(this.#db);
+  }
+
+  async reconcile(of: { icn: string } | { ohMessageIds: string[] }) {
+    return 'icn' in of
+      ? reconcileListed(this.#db, of.icn)
+      : reconcileIds(this.#db, of.ohMessageIds);
+  }
+
+  async isPageTaken(address: string) {
+    return isPageTaken(this.#db, address);
+  }
+
+  rememberPage(address: string) {
+    return this.#write(() => rememberPage(this.#db, address, this.#now()));
   }
 
   async check() {

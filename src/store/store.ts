@@ -16,10 +16,24 @@ import type {
   Undelivered,
 } from '../message.ts';
 import type { DirectoryStore } from './directory.ts';
+import type {
+  ClaimedSession,
+  HistoryWish,
+  Reconciled,
+  SessionProgress,
+  SessionView,
+} from './histories.ts';
 import type { OperatorStore } from './operator.ts';
 import type { Stage } from './schema.ts';
 import type { UpkeepStore } from './upkeep.ts';
 
+export type {
+  ClaimedSession,
+  HistoryWish,
+  Reconciled,
+  SessionProgress,
+  SessionView,
+} from './histories.ts';
 export type { OnDead, Stage } from './schema.ts';
 
 /** One of the four queues: a stage of one direction. */
@@ -159,6 +173,8 @@ export interface EventView {
 export interface MessageView extends MessageSummary {
   /** Id of the message of the same patient that this one waits for. */
   blockedBy?: string;
+  /** It came by the feed while OH still listed the patient's history, and goes behind it. */
+  waitsForHistory?: true;
   attempts: AttemptView[];
   events: EventView[];
 }
@@ -180,38 +196,6 @@ export interface MessageFilter {
 export interface MessagePage {
   messages: MessageSummary[];
   next?: number;
-}
-
-/** A patient's history in hand: the listing is claimed like a row. */
-export interface ClaimedSession {
-  icn: string;
-  attempt: number;
-  /** Attempts, this one included, since the listing last moved on. */
-  spent: number;
-  correlationId: string;
-  /** The OH patient id that the caller named, not yet checked. */
-  namedOhPatientId?: string;
-  ohPatientId?: string;
-  listedUntil?: Instant;
-}
-
-/** One window of a patient's messages, listed and ready to be accepted. */
-export interface SessionProgress {
-  ohPatientId: string;
-  entries: Entry[];
-  /** End of the window. */
-  listedUntil: Instant;
-  /** True for the last window. */
-  finished: boolean;
-}
-
-/** What MHV is told of a patient's first import, in its own words. */
-export interface SessionView {
-  icn: string;
-  status: 'NOT_STARTED' | 'IN_PROGRESS' | 'FINISHED' | 'ERROR';
-  syncComplete: boolean;
-  listed: number;
-  error?: string;
 }
 
 export interface Counts {
@@ -271,14 +255,26 @@ export interface Store {
   /** Wakes the lane that waited. */
   resume(destination: Direction): Promise<void>;
 
-  /** Asks for a patient's history, once; a session that failed starts anew. */
-  requestSession(icn: string, namedOhPatientId?: string): Promise<SessionView>;
+  /**
+   * Asks for a patient's history, once. One whose listing failed starts anew, and so does one that was
+   * asked for a shorter stretch before.
+   */
+  requestSession(icn: string, wish?: HistoryWish): Promise<SessionView>;
   findSession(icn: string): Promise<SessionView>;
   claimSessions(limit: number): Promise<ClaimedSession[]>;
-  /** Accepts a window of listed messages and moves the cursor, in one commit. */
+  /**
+   * In one commit: has what the feed announces of the patient wait, or accepts a window of listed
+   * messages, moves the cursor and after the last lets go what waited.
+   */
   advanceSession(claimed: ClaimedSession, progress: SessionProgress): Promise<boolean>;
   failSession(claimed: ClaimedSession, outcome: Undelivered, dueAt?: Instant): Promise<boolean>;
   nextSessionDueAt(): Promise<Instant | undefined>;
+  /** What became of each message that OH listed of the patient, or of each of these that was accepted. */
+  reconcile(of: { icn: string } | { ohMessageIds: string[] }): Promise<Reconciled[]>;
+
+  /** True when this page of an archive was taken in, and everything before it. */
+  isPageTaken(address: string): Promise<boolean>;
+  rememberPage(address: string): Promise<void>;
 
   /** Throws when the file can't be written or the backlog is full. */
   check(): Promise<void>;

@@ -149,14 +149,24 @@ test('a session is accepted, asked for, and named in the words of MHV', async ()
   const site = setup();
   const icn = '1012345678V123456';
   const ask = async () => (await fetch(`${site.url}/sessions/${icn}`)).json();
-  expect(await ask()).toEqual({ status: 'NOT_STARTED', syncComplete: true, listed: 0 });
+  expect(await ask()).toEqual({
+    status: 'NOT_STARTED',
+    syncComplete: true,
+    listed: 0,
+    delivered: 0,
+  });
   const response = await fetch(`${site.url}/sessions`, {
     method: 'POST',
     body: JSON.stringify({ icn }),
     headers: { 'Content-Type': 'application/json' },
   });
   expect(response.status).toBe(202);
-  expect(await ask()).toEqual({ status: 'IN_PROGRESS', syncComplete: false, listed: 0 });
+  expect(await ask()).toEqual({
+    status: 'IN_PROGRESS',
+    syncComplete: false,
+    listed: 0,
+    delivered: 0,
+  });
 });
 
 test('readiness turns red when the database is gone, liveness does not', async () => {

@@ -165,6 +165,19 @@ test('one patient is carried in the order accepted through both stages and a res
   expect(carried).toEqual(numbers);
 });
 
+test('another setting lets nothing go that waits for history', async () => {
+  const { store, open } = site('release');
+  await store.requestSession('1012345678V123456');
+  const [session] = await store.claimSessions(1);
+  if (!session) throw new Error('nothing claimed');
+  await store.advanceSession(session, { step: 'identified', ohPatientId: '7929590' });
+  await store.acceptDocument({ entries: [numbered(1), numbered(2, 'b')] });
+  store.close();
+  const holding = open('hold');
+  expect(await claimAll(holding)).toMatchObject([{ n: 2 }]);
+  holding.close();
+});
+
 test('a claim finds its rows by index, past whatever is blocked', async () => {
   const { path, store } = site('release');
   const db = new Database(path, { readonly: true });

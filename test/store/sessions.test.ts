@@ -17,8 +17,14 @@ async function claimSession(store: Store): Promise<ClaimedSession> {
 
 function progress(entries: number[], finished: boolean) {
   const until = START - 1000;
-  const listed = entries.map((n) => numbered(n));
-  return { ohPatientId: '7929590', entries: listed, listedUntil: until, finished };
+  const listed = entries.map((n) => ({ ...numbered(n), source: 'history' as const }));
+  return {
+    step: 'listed' as const,
+    ohPatientId: '7929590',
+    entries: listed,
+    listedUntil: until,
+    finished,
+  };
 }
 
 test('a patient nobody asked for has not started', async () => {
@@ -88,4 +94,44 @@ test('asking twice loads once', async () => {
   await store.requestSession(ICN);
   expect(await store.claimSessions(10)).toHaveLength(1);
   expect(await store.claimSessions(10)).toEqual([]);
+});
+
+test('a dismissed message was not delivered: the session is not finished', async () => {
+  const { store } = setup();
+  await store.requestSession(ICN);
+  await store.advanceSession(await claimSession(store), progress([1], true));
+  const [row] = await store.claim(lanes.fromOh, 1);
+  if (!row) throw new Error('nothing claimed');
+  await store.settle(row, { state: 'dead', outcome: failure });
+  await store.operator.dismiss(row.id, 'on-call@example.test', 'Sent by telephone.');
+  expect(await store.findSession(ICN)).toMatchObject({ status: 'ERROR', delivered: 0 });
+});
+
+test('live entries wait for the history and say so; when it is given up they go', async () => {
+  const { store, query } = setup();
+  await store.requestSession(ICN);
+  const identity = { step: 'identified', ohPatientId: '7929590' } as const;
+  await store.advanceSession(await claimSession(store), identity);
+  await store.acceptDocument({ entries: [numbered(5), numbered(6), numbered(7, 'other')] });
+  expect(await store.claim(lanes.fromOh, 9)).toMatchObject([{ payload: numbered(7, 'other') }]);
+  expect(query("SELECT waits_for FROM stuck WHERE waits_for LIKE 'the %'")).toEqual([
+    { waits_for: "the patient's history" },
+    { waits_for: "the patient's history" },
+  ]);
+  await store.advanceSession(await claimSession(store), progress([1], false));
+  expect(await store.claim(lanes.fromOh, 9)).toMatchObject([
+    { payload: { ohMessageId: numbered(1).ohMessageId } },
+  ]);
+  await store.failSession(await claimSession(store), failure);
+  const blocked = query('SELECT blocked FROM inbox WHERE state = ? ORDER BY seq', 'pending');
+  expect(blocked.slice(-2)).toEqual([{ blocked: 1 }, { blocked: 1 }]);
+  expect(query("SELECT event FROM timeline WHERE event IN ('held', 'released')")).toHaveLength(4);
+});
+
+test('whether a patient is being listed is looked up by index', async () => {
+  const { query } = setup();
+  const sql = "SELECT icn FROM sessions WHERE state = 'pending' AND oh_patient_id = '1' LIMIT 1";
+  expect(query(`EXPLAIN QUERY PLAN ${sql}`)).toMatchObject([
+    { detail: 'SEARCH sessions USING INDEX sessions_listing (oh_patient_id=?)' },
+  ]);
 });
