@@ -21,6 +21,8 @@ const { values } = parseArgs({
     live: { type: 'string', default: '200' },
   },
 });
+/** Characters of what the migration said that are shown when something is missing. */
+const MAX_SAID = 3000;
 const size = { patients: Number(values.patients), messagesPerPatient: Number(values.messages) };
 const total = size.patients * size.messagesPerPatient;
 const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-trial-'));
@@ -45,8 +47,9 @@ async function run(at: Trial): Promise<boolean> {
       '--concurrency',
       values.patients,
     ],
-    { env: { ...process.env, ...at.env }, stdio: ['ignore', 'ignore', 'inherit'] },
+    { env: { ...process.env, ...at.env }, stdio: ['ignore', 'pipe', 'inherit'] },
   );
+  const said = new Response(migration.stdout).text();
   const live = pushLive(at, Number(values.live));
   let peakMiB = 0;
   let killed = 0;
@@ -78,6 +81,7 @@ async function run(at: Trial): Promise<boolean> {
   console.log(
     `${liveIds.length} live messages; reconciliation ${status === 0 ? 'empty' : 'NOT EMPTY'}`,
   );
+  if (status !== 0) console.log((await said).slice(-MAX_SAID));
   for (const complaint of verdict) console.log(`NOT WELL: ${complaint}`);
   return status === 0 && verdict.length === 0 && killed === Number(values.kills);
 }

@@ -220,7 +220,12 @@ function idsOf(outgoing: Outgoing) {
 }
 
 function poolOf(payload: Claimed['payload']): string | undefined {
-  if ('triageGroup' in payload) return payload.triageGroup.ohPoolId;
+  if ('triageGroup' in payload) {
+    const { sender, triageGroup } = payload;
+    // A clinician who is a triage group of their own is no pool for the rest of the conversation.
+    const isOwn = sender.type === 'PERSONNEL' && sender.ohId === triageGroup.ohPoolId;
+    return isOwn ? undefined : triageGroup.ohPoolId;
+  }
   return 'receivingPoolId' in payload ? payload.receivingPoolId : undefined;
 }
 
