@@ -67,13 +67,22 @@ async function learnFromBoxes(
   const wanted = new Set(references);
   const found = boxes.flat().filter(({ referenceId }) => referenceId && wanted.has(referenceId));
   await store.learn(
-    found.map(({ id, referenceId, receivers, sender }) => {
-      const pool = [sender, ...receivers].find((party) => party?.type === 'POOL');
+    found.map((listed) => {
+      const { id, referenceId } = listed;
+      const poolId = poolOf(listed);
       return {
         ohMessageId: id,
         ...(referenceId ? { ohReferenceId: referenceId } : {}),
-        ...(pool ? { ohPoolId: pool.id } : {}),
+        ...(poolId ? { ohPoolId: poolId } : {}),
       };
     }),
   );
+}
+
+/** The pool that a message names itself, as its sender or else as a receiver. */
+export function poolOf({
+  sender,
+  receivers,
+}: Pick<OhMessage, 'sender' | 'receivers'>): string | undefined {
+  return [sender, ...receivers].find((party) => party?.type === 'POOL')?.id;
 }

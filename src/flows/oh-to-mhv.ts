@@ -11,7 +11,7 @@ import type { Claimed, Link } from '../store/store.ts';
 import { type MhvFacts, toMhv } from '../translate/to-mhv.ts';
 import { type CallContext, UpstreamError } from '../upstream.ts';
 import { withFilesAtMhv } from './attachments.ts';
-import { conversationOf } from './conversation.ts';
+import { conversationOf, poolOf } from './conversation.ts';
 import {
   type DirectoryOptions,
   groupOfClinician,
@@ -125,10 +125,6 @@ async function gather(
 
 function placeOf({ encounterId, patientId }: OhMessage) {
   return { patientId, ...(encounterId ? { encounterId } : {}) };
-}
-
-function poolOf({ sender, receivers }: OhMessage): string | undefined {
-  return [sender, ...receivers].find((party) => party?.type === 'POOL')?.id;
 }
 
 /** The triage group a message is filed under. */
