@@ -20,10 +20,15 @@ export interface City {
   patients: { icn: string; ohPatientId: string }[];
   /** Asks the file itself. */
   ask: <T>(sql: string) => T[];
-  fault: (mock: keyof Mocks['origins'], fault: Record<string, unknown>) => Promise<void>;
+  /** Posts to the control door of a mock; throws when it refuses. */
+  tell: <T>(mock: Mock, path: string, body: Record<string, unknown>) => Promise<T>;
+  fault: (mock: Mock, fault: Record<string, unknown>) => Promise<void>;
   clearFaults: () => Promise<void>;
-  close: () => Promise<void>;
+  /** Stops the mocks and removes the folder, or says where it is when something is to be looked at. */
+  close: (options?: { keepFolder: boolean }) => Promise<void>;
 }
+
+type Mock = keyof Mocks['origins'];
 
 export interface CityOptions {
   seed: number;
@@ -34,6 +39,8 @@ export interface CityOptions {
 }
 
 const MOCKS = ['messaging', 'fhir', 'media', 'mhv'] as const;
+/** A drain that settles nothing for so long is given up. */
+const STALL_MS = 60_000;
 
 /** Opens the mocks on any free ports, with patients who have no messages yet. */
 export async function openCity(options: CityOptions): Promise<City> {
@@ -41,6 +48,18 @@ export async function openCity(options: CityOptions): Promise<City> {
   const mocks = await startMocks();
   reseed(mocks.world, { patients: options.patients, messagesPerPatient: 0, seed: options.seed });
   const { databasePath = join(folder, 'exchange.db') } = options;
+  const tell: City['tell'] = async (mock, path, body) => {
+    const response = await fetch(mocks.origins[mock] + path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+      // A kept connection may be one that the mock's time-out is about to close.
+      keepalive: false,
+    });
+    if (!response.ok) throw new Error(`POST ${path} of ${mock} was answered ${response.status}.`);
+    const text = await response.text();
+    return text === '' ? undefined : JSON.parse(text);
+  };
   return {
     mocks,
     folder,
@@ -60,42 +79,49 @@ export async function openCity(options: CityOptions): Promise<City> {
     },
     patients: mocks.world.population.ordinary,
     ask: (sql) => ask(databasePath, sql),
-    async fault(mock, fault) {
-      const response = await fetch(`${mocks.origins[mock]}/_mock/faults`, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify(fault),
-      });
-      if (!response.ok) throw new Error(`The fault was answered ${response.status}.`);
-    },
+    tell,
+    fault: (mock, fault) => tell(mock, '/_mock/faults', fault),
     async clearFaults() {
       for (const mock of MOCKS) {
-        await fetch(`${mocks.origins[mock]}/_mock/faults`, { method: 'DELETE' });
+        await fetch(`${mocks.origins[mock]}/_mock/faults`, {
+          method: 'DELETE',
+          keepalive: false,
+        });
       }
     },
-    async close() {
+    async close({ keepFolder } = { keepFolder: false }) {
       await mocks.stop();
-      rmSync(folder, { recursive: true, force: true });
+      if (keepFolder) console.error(`The file and the log are kept in ${folder}`);
+      else rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-/** Waits until no row is pending, for `timeoutMs` at most; returns how many still are. */
-export async function drained(city: City, timeoutMs: number): Promise<number> {
-  const until = performance.now() + timeoutMs;
+/**
+ * Waits until no row is pending; returns how many still are when nothing was settled for a minute. A
+ * machine that is busy with other things only makes it take longer.
+ */
+export async function drained(city: City): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  let movedAt = performance.now();
   for (;;) {
-    const pending = pendingRows(city);
-    if (pending === 0 || performance.now() > until) return pending;
+    const { inbox, outbox } = pendingRows(city);
+    if (inbox + outbox === 0) return 0;
+    // A row that is handed over is one step nearer, though as many rows are pending as before.
+    const steps = 2 * inbox + outbox;
+    if (steps < least) movedAt = performance.now();
+    least = Math.min(least, steps);
+    if (performance.now() - movedAt > STALL_MS) return inbox + outbox;
     await Bun.sleep(25);
   }
 }
 
-function pendingRows(city: City): number {
-  const [row] = city.ask<{ pending: number }>(
-    `SELECT (SELECT count(*) FROM inbox WHERE state = 'pending') +
-            (SELECT count(*) FROM outbox WHERE state = 'pending') AS pending`,
+function pendingRows(city: City): { inbox: number; outbox: number } {
+  const [row] = city.ask<{ inbox: number; outbox: number }>(
+    `SELECT (SELECT count(*) FROM inbox WHERE state = 'pending') AS inbox,
+            (SELECT count(*) FROM outbox WHERE state = 'pending') AS outbox`,
   );
-  return row?.pending ?? 0;
+  return row ?? { inbox: 0, outbox: 0 };
 }
 
 function ask<T>(path: string, sql: string): T[] {

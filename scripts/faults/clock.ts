@@ -17,7 +17,6 @@ const JUMPS_MS = [0, HOUR_MS, 0, -HOUR_MS, 0, 2 * HOUR_MS];
 const UNDER_WAY_MS = 60;
 /** Deliveries are stored at once and answered so late that every jump meets some. */
 const ANSWER_MS = 150;
-const DRAIN_TIMEOUT_MS = 30_000;
 
 /** Nothing may be lost, doubled or out of order; a wait until the clock is right again is allowed. */
 export async function clock({ seed }: Pick<Options, 'seed'>): Promise<Report> {
@@ -65,7 +64,7 @@ async function jump(
     await load.run(url, { signal: new AbortController().signal, quota: MESSAGES });
     await Bun.sleep(UNDER_WAY_MS);
   }
-  const pending = await drained(city, DRAIN_TIMEOUT_MS);
+  const pending = await drained(city);
   const found = balance(city, load.ledger);
   const stillPending = pending > 0 ? [`${pending} rows were pending in the end`] : [];
   const complaints = [...load.complaints, ...stillPending, ...complaintsOf(found)];

@@ -14,7 +14,6 @@ const MESSAGES = 20;
 const DISK_MIB = 16;
 /** Requests until a full disk must have refused one: the WAL has some room of its own. */
 const MAX_TRIES = 500;
-const DRAIN_TIMEOUT_MS = 30_000;
 
 interface Stage {
   city: City;
@@ -136,7 +135,7 @@ async function write({ load }: Stage, { url }: Running): Promise<void> {
 }
 
 async function finish(stage: Stage, when: string): Promise<void> {
-  const pending = await drained(stage.city, DRAIN_TIMEOUT_MS);
+  const pending = await drained(stage.city);
   if (pending > 0) complain(stage, `${pending} rows were pending ${when}`);
 }
 

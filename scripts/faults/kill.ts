@@ -18,7 +18,6 @@ const ANSWER_TIMEOUT_MS = 2000;
 const SHARE_KILLED_STARTING = 0.1;
 /** After so many rounds the exchange may finish, and everything is counted. */
 const ROUNDS_PER_CHECK = 50;
-const DRAIN_TIMEOUT_MS = 60_000;
 
 interface Stage {
   city: City;
@@ -44,7 +43,7 @@ export async function kill({ rounds, seed }: Pick<Options, 'rounds' | 'seed'>): 
     }
     return { complaints: stage.complaints, figures: figuresOf(stage, began) };
   } finally {
-    await city.close();
+    await city.close({ keepFolder: stage.complaints.length > 0 });
   }
 }
 
@@ -84,7 +83,7 @@ async function check(stage: Stage, round: number): Promise<void> {
   const { city, load, complaints } = stage;
   const exchange = await start(stage);
   try {
-    const pending = await drained(city, DRAIN_TIMEOUT_MS);
+    const pending = await drained(city);
     if (pending > 0) complaints.push(`${pending} rows were still pending in the end`);
   } finally {
     await exchange.stop();

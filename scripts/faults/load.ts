@@ -121,16 +121,12 @@ async function begin(options: LoadOptions, load: Load, writer: Writer): Promise<
 
 /** A clinician writes in OH, and its feed is to tell the exchange. */
 async function announced(
-  { mocks }: City,
+  { mocks, tell }: City,
   patientId: string,
   letter: { subject: string; body: string },
 ): Promise<Asking> {
-  const response = await fetch(`${mocks.origins.messaging}/_mock/inbox`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ patientId, poolSenderId: POOL, ...letter, announce: false }),
-  });
-  const { ohMessageId } = (await response.json()) as { ohMessageId: string };
+  const written = { patientId, poolSenderId: POOL, ...letter, announce: false };
+  const { ohMessageId } = await tell<{ ohMessageId: string }>('messaging', '/_mock/inbox', written);
   const base = `${mocks.env['OH_MESSAGING_BASE_URL']}/${mocks.env['OH_AUTHORITY']}`;
   const href = `${base}/patients/${patientId}/inbox/messages/${encodeURIComponent(ohMessageId)}`;
   return {

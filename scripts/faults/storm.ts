@@ -6,7 +6,6 @@ import { startExchange } from './process.ts';
 import { chanceOf, type Options, type Report } from './scenario.ts';
 
 const PATIENTS = 100;
-const DRAIN_TIMEOUT_MS = 15 * 60_000;
 /** The counter-proof needs no more than this. */
 const MAX_BLIND_MESSAGES = 50;
 /** Later than DELIVERY_TIMEOUT_MS of the exchange. */
@@ -50,7 +49,7 @@ async function weather({ messages, seed }: Storm, prepare: (city: City) => void)
     const load = createLoad({ city, chance: chanceOf(seed), maxPauseMs: 0 });
     try {
       await load.run(exchange.url, { signal: new AbortController().signal, quota: messages });
-      const pending = await drained(city, DRAIN_TIMEOUT_MS);
+      const pending = await drained(city);
       if (pending > 0) load.complaints.push(`${pending} rows were still pending in the end`);
     } finally {
       await exchange.stop();
