@@ -96,7 +96,11 @@ export async function createExchange(config: Config, around: Surroundings): Prom
 
 /** Who polls the file, and what is done to it from time to time. */
 function createKeepers(config: Config, store: Store, around: Surroundings) {
-  const lock = createPollerLock({ store: store.upkeep, ...around });
+  const lock = createPollerLock({
+    store: store.upkeep,
+    answerWithinMs: config.DELIVERY_TIMEOUT_MS,
+    ...around,
+  });
   const upkeep = createUpkeep({
     store: store.upkeep,
     keepDoneMs: config.RETENTION_DAYS * DAY_MS,

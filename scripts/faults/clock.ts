@@ -17,6 +17,8 @@ const JUMPS_MS = [0, HOUR_MS, 0, -HOUR_MS, 0, 2 * HOUR_MS];
 const UNDER_WAY_MS = 60;
 /** Deliveries are stored at once and answered so late that every jump meets some. */
 const ANSWER_MS = 150;
+/** Some are stored and never answered: what the exchange then asks must not hang on its clock. */
+const SHARE_CUT = 0.3;
 
 /** Nothing may be lost, doubled or out of order; a wait until the clock is right again is allowed. */
 export async function clock({ seed }: Pick<Options, 'seed'>): Promise<Report> {
@@ -57,6 +59,7 @@ async function jump(
     ['messaging', '/outbox/messages'],
   ] as const) {
     await city.fault(mock, { method: 'POST', path, delayMs: ANSWER_MS });
+    await city.fault(mock, { method: 'POST', path, dropAfter: true, rate: SHARE_CUT });
   }
   const load = createLoad({ city, chance: chanceOf(seed), maxPauseMs: 20 });
   for (const offsetMs of JUMPS_MS) {

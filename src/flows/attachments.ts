@@ -4,7 +4,7 @@ import pLimit from 'p-limit';
 import type { Attachment, MediaReference, ToMhv } from '../message.ts';
 import type { MhvAttachment, MhvClient } from '../mhv/client.ts';
 import type { OhMedia } from '../oh/media.ts';
-import type { Store } from '../store/store.ts';
+import type { Claimed, Store, Upload } from '../store/store.ts';
 import type { CallContext } from '../upstream.ts';
 
 /** MHV's gateway refuses requests over 10 MB, and base64 makes three bytes four. */
@@ -20,25 +20,27 @@ export interface FileServices {
 
 /**
  * Uploads a message's files to OH and gives their references to `send`. What an earlier attempt has
- * uploaded is not uploaded again: each upload is on disk before the next one begins.
+ * uploaded is not uploaded again, unless a person replayed the message since: each upload is on disk
+ * before the next one begins.
  */
 export async function withFilesAtOh<T>(
   { store, media }: FileServices,
-  message: { id: string; attachments: Attachment[] },
+  claimed: Claimed,
+  attachments: Attachment[],
   context: CallContext,
   send: (references: MediaReference[]) => Promise<T>,
 ): Promise<T> {
-  if (message.attachments.length === 0) return send([]);
+  if (attachments.length === 0) return send([]);
+  // Under the key of a refused message the service would give its old files to a replay.
+  const key = `${claimed.id}:${claimed.replayedAt ?? claimed.acceptedAt}`;
   return inMemory(async () => {
+    const onlyOnce = await rememberingUploads(store, claimed.id);
     const references: MediaReference[] = [];
-    for (const [position, attachment] of message.attachments.entries()) {
+    for (const [position, attachment] of attachments.entries()) {
       const bytes = new Uint8Array(Buffer.from(attachment.contentBase64, 'base64'));
       const upload = () =>
-        media.upload(
-          { ...attachment, bytes, idempotencyKey: `${message.id}:${position}` },
-          context,
-        );
-      references.push(await onlyOnce(store, message.id, position, bytes, upload));
+        media.upload({ ...attachment, bytes, idempotencyKey: `${key}:${position}` }, context);
+      references.push(await onlyOnce(position, bytes, upload));
     }
     return send(references);
   });
@@ -50,22 +52,25 @@ export async function withFilesAtOh<T>(
  */
 export async function withFilesAtMhv<T>(
   services: FileServices & { mhv: MhvClient },
-  message: { id: string; attachments: ToMhv['attachments'] },
+  claimed: Claimed,
+  references: ToMhv['attachments'],
   context: CallContext,
   send: (attachments: MhvAttachment[]) => Promise<T>,
 ): Promise<T> {
-  if (message.attachments.length === 0) return send([]);
-  return inMemory(async () => send(await carry(services, message, context)));
+  if (references.length === 0) return send([]);
+  return inMemory(async () => send(await carry(services, claimed, references, context)));
 }
 
 async function carry(
   { store, media, mhv }: FileServices & { mhv: MhvClient },
-  message: { id: string; attachments: ToMhv['attachments'] },
+  claimed: Claimed,
+  references: ToMhv['attachments'],
   context: CallContext,
 ): Promise<MhvAttachment[]> {
+  const onlyOnce = await rememberingUploads(store, claimed.id);
   const attachments: MhvAttachment[] = [];
   let inlineBytes = 0;
-  for (const [position, reference] of message.attachments.entries()) {
+  for (const [position, reference] of references.entries()) {
     const { bytes, mimeType } = await media.download(reference, context);
     const file = { name: reference.name, mimeType, size: bytes.byteLength };
     inlineBytes += bytes.byteLength;
@@ -74,25 +79,25 @@ async function carry(
     } else {
       inlineBytes -= bytes.byteLength;
       const put = () => mhv.putFile({ ...file, bytes }, context);
-      attachments.push({ ...file, ...(await onlyOnce(store, message.id, position, bytes, put)) });
+      attachments.push({ ...file, ...(await onlyOnce(position, bytes, put)) });
     }
   }
   return attachments;
 }
 
-/** The reference of an earlier upload of the same bytes, or that of a new one, remembered. */
-async function onlyOnce<Reference>(
-  store: Store,
-  messageId: string,
-  position: number,
-  bytes: Uint8Array,
-  upload: () => Promise<Reference>,
-): Promise<Reference> {
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  const known = await store.uploadsOf(messageId);
-  const earlier = known.find((one) => one.position === position && one.sha256 === sha256);
-  if (earlier) return earlier.reference as Reference;
-  const reference = await upload();
-  await store.rememberUpload(messageId, { position, sha256, reference });
-  return reference;
+/** Makes a function that gives the reference of an earlier upload of the same bytes, or uploads and remembers. */
+async function rememberingUploads(store: Store, messageId: string) {
+  const known: Upload[] = await store.uploadsOf(messageId);
+  return async <Reference>(
+    position: number,
+    bytes: Uint8Array,
+    upload: () => Promise<Reference>,
+  ): Promise<Reference> => {
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const earlier = known.find((one) => one.position === position && one.sha256 === sha256);
+    if (earlier) return earlier.reference as Reference;
+    const reference = await upload();
+    await store.rememberUpload(messageId, { position, sha256, reference });
+    return reference;
+  };
 }

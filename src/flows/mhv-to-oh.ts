@@ -85,9 +85,12 @@ async function deliver(
     context.note(ohMessageId ? 'found' : 'not there');
     if (ohMessageId) return delivered(message, ohMessageId, true);
   }
-  const files = { id: claimed.id, attachments: message.attachments };
-  const { ohMessageId } = await withFilesAtOh(options, files, context, (attachments) =>
-    options.messaging.send({ ...sendRequestOf(message), attachments }, context),
+  const { ohMessageId } = await withFilesAtOh(
+    options,
+    claimed,
+    message.attachments,
+    context,
+    (attachments) => options.messaging.send({ ...sendRequestOf(message), attachments }, context),
   );
   return delivered(message, ohMessageId, false);
 }

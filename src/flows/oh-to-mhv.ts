@@ -57,9 +57,12 @@ async function deliver(
   const found = await options.mhv.findByOhMessageId(message.ohMessageId, context);
   if (isInDoubt) context.note(found ? 'found' : 'not there');
   if (found) return delivered({ ohMessageId: message.ohMessageId, ...found }, true);
-  const files = { id: claimed.id, attachments: message.attachments };
-  const inserted = await withFilesAtMhv(options, files, context, (attachments) =>
-    options.mhv.insert(message, attachments, context),
+  const inserted = await withFilesAtMhv(
+    options,
+    claimed,
+    message.attachments,
+    context,
+    (attachments) => options.mhv.insert(message, attachments, context),
   );
   return delivered({ ohMessageId: message.ohMessageId, ...inserted }, false);
 }

@@ -6,6 +6,8 @@ import { repeat } from './repeat.ts';
 
 export interface PollerLockOptions {
   store: Pick<UpkeepStore, 'owner' | 'takeLock' | 'releaseLock'>;
+  /** How long a destination may take to answer: so long after an owner's death nobody delivers what it had in hand. */
+  answerWithinMs: number;
   now: () => Instant;
   log: Logger;
   /** How often the heartbeat is renewed; 2000 unless told. */
@@ -40,13 +42,17 @@ export function createPollerLock(options: PollerLockOptions): PollerLock {
   async function turn(): Promise<number> {
     const before = { state, isHeld: isHeld() };
     try {
-      state = await store.takeLock();
+      state = await store.takeLock(options.answerWithinMs);
     } catch (error) {
       log.error({ event: 'lock', state: 'unknown', err: error });
       return tryEveryMs;
     }
-    if (isHeld() && !before.isHeld) {
-      log.info({ event: 'lock', state: 'taken', owner: store.owner });
+    if (state.held && state.setBackMs !== undefined) {
+      log.warn({ event: 'clock', setBackMs: state.setBackMs });
+    }
+    if (state.held && isHeld() && !before.isHeld) {
+      const { takenFrom } = state;
+      log.info({ event: 'lock', state: 'taken', owner: store.owner, takenFrom });
       onTaken?.();
     }
     if (!state.held && holderOf(before.state) !== state.holder) {

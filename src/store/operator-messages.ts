@@ -6,6 +6,7 @@ import { queueTables } from './claim.ts';
 import type { Db } from './open.ts';
 import { attempts, events, type Stage } from './schema.ts';
 import type { Lane } from './store.ts';
+import { forgetUploads } from './uploads.ts';
 
 /** The row that a message's fate hangs on: its outbox row, or its inbox row until it has one. */
 type QueueRow = NonNullable<ReturnType<typeof rowIn>>;
@@ -107,6 +108,7 @@ function replayRow(db: Db, row: QueueRow, { dueAt, actor, now }: Replay): Lane {
     })
     .where(eq(table.id, id))
     .run();
+  forgetUploads(db, id);
   const detail =
     row.outcome === 'delivered' ? 'delivered before' : `given up before: ${row.errorCode}`;
   note(db, row, { event: 'replayed', detail, actor, at: now });

@@ -5,14 +5,24 @@ import { eq } from 'drizzle-orm';
 import type { Instant } from '../message.ts';
 import type { Db } from './open.ts';
 import { pollerLock } from './schema.ts';
+import { bringForward, endLeases } from './upkeep-takeover.ts';
 
 /** What came of asking for the lock. */
 export type LockState =
-  | { held: true; heartbeatAt: Instant }
+  | {
+      held: true;
+      heartbeatAt: Instant;
+      /** The owner that had died with the lock, when it was taken from one. */
+      takenFrom?: string;
+      /** How far the clock has been set back since the latest heartbeat, when it was. */
+      setBackMs?: number;
+    }
   | { held: false; holder: string; heartbeatAt: Instant };
 
 /** A lock whose heartbeat is this old is free. */
 export const LOCK_EXPIRY_MS = 10_000;
+/** Clocks are slewed by less than this between two heartbeats; what goes back further was set back. */
+const SET_BACK_MS = 1000;
 
 /**
  * A name for one opening of the file: `host:pid:random`. The host comes with its process namespace,
@@ -30,18 +40,32 @@ function hostName(): string {
   }
 }
 
-/** Takes the lock if it is free or ours already, and renews its heartbeat. Within a transaction. */
-export function takeLock(db: Db, owner: string, now: Instant): LockState {
+/**
+ * Takes the lock if it is free or ours already, and renews its heartbeat. What a dead owner had in hand
+ * comes again, its deliveries after `answerWithinMs`; what waits for a time that a clock set back took
+ * away waits no longer than it did. Within a transaction.
+ */
+export function takeLock(db: Db, owner: string, answerWithinMs: number, now: Instant): LockState {
   const row = db.select().from(pollerLock).get();
   if (row && row.owner !== owner && !isFree(row, now)) {
     return { held: false, holder: row.owner, heartbeatAt: row.heartbeatAt };
   }
+  const setBackMs = row === undefined ? 0 : row.heartbeatAt - now;
+  const isSetBack = setBackMs > SET_BACK_MS;
+  if (isSetBack) bringForward(db, setBackMs, now);
+  const isFromTheDead = row !== undefined && row.owner !== owner && isDeadHere(row.owner);
+  if (isFromTheDead) endLeases(db, answerWithinMs, now);
   const lock = { owner, heartbeatAt: now };
   db.insert(pollerLock)
     .values({ id: 1, ...lock })
     .onConflictDoUpdate({ target: pollerLock.id, set: lock })
     .run();
-  return { held: true, heartbeatAt: now };
+  return {
+    held: true,
+    heartbeatAt: now,
+    ...(isFromTheDead ? { takenFrom: row.owner } : {}),
+    ...(isSetBack ? { setBackMs } : {}),
+  };
 }
 
 /** Gives the lock back, unless somebody else has it by now. */

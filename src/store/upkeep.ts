@@ -23,9 +23,13 @@ export class UpkeepStore {
     this.#now = now;
   }
 
-  /** Takes the right to poll if it is free, or renews it if it is ours. */
-  takeLock(): Promise<LockState> {
-    return this.#write(() => takeLock(this.#connection.db, this.owner, this.#now()));
+  /**
+   * Takes the right to poll if it is free, or renews it if it is ours. What a dead owner had in hand
+   * comes again: its deliveries after `answerWithinMs`, everything else at once.
+   */
+  takeLock(answerWithinMs: number): Promise<LockState> {
+    const { db } = this.#connection;
+    return this.#write(() => takeLock(db, this.owner, answerWithinMs, this.#now()));
   }
 
   /** Gives the right to poll back; harmless when it is not ours. */

@@ -28,3 +28,8 @@ export function rememberUpload(db: Db, messageId: string, upload: Upload, now: I
     .onConflictDoUpdate({ target: [uploads.messageId, uploads.position], set: row })
     .run();
 }
+
+/** A replayed message is uploaded anew: its destination may have refused it for a file that it lost. */
+export function forgetUploads(db: Db, messageId: string): void {
+  db.delete(uploads).where(eq(uploads.messageId, messageId)).run();
+}

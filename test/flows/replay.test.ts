@@ -233,3 +233,35 @@ test('a quarantined document is taken in after a change of configuration and rea
   await city.pass(0);
   expect(await city.atMhv()).toMatchObject([{ ohMessageId, repeats: 0 }]);
 });
+
+test('the files of a message that OH refused are uploaded anew when it is replayed', async () => {
+  const city = await setup();
+  await city.fault('messaging', {
+    path: '/outbox/messages',
+    method: 'POST',
+    status: 400,
+    times: 1,
+  });
+  const contentBase64 = Buffer.from('Invented readings.\n').toString('base64');
+  const attachments = [{ name: 'readings.txt', mimeType: 'text/plain', contentBase64 }];
+  const id = await city.send({ ...message, icn: city.patient(1).icn, attachments });
+  await city.pass(0);
+  expect(await city.view(id)).toMatchObject({ status: 'INVALID' });
+  const media = city.mocks.origins.media;
+  const keysOfUploads = async () => {
+    const logged = await (await fetch(`${media}/_mock/requests`)).json();
+    return (logged as { method: string; headers: Record<string, string> }[])
+      .filter(({ method }) => method === 'POST')
+      .map(({ headers }) => headers['idempotency-key']);
+  };
+  const before = await keysOfUploads();
+  await lose(media);
+  city.clock.now += 1000;
+  await retry(city, id);
+  await city.pass(0);
+  expect(await city.view(id)).toMatchObject({ status: 'SENT' });
+  const after = await keysOfUploads();
+  expect([before.length, after.length]).toEqual([1, 1]);
+  expect(after[0]).not.toBe(before[0]);
+  expect(await (await fetch(`${media}/_mock/media`)).json()).toHaveLength(1);
+});

@@ -17,6 +17,7 @@ function lockOf({ clock }: Setup, store: Store) {
   const write = (line: string) => void log.push(JSON.parse(line) as Record<string, unknown>);
   const lock = createPollerLock({
     store: store.upkeep,
+    answerWithinMs: 10_000,
     now: () => clock.now,
     log: pino({}, { write }),
     renewEveryMs: 1,
@@ -70,7 +71,7 @@ test('a process that slept while another took the lock has lost it until that on
   const other = s.reopen();
   s.clock.now += 10_000;
   // The first to ask after the sleep; the sleeper's own heartbeat comes later.
-  const state = other.upkeep.takeLock();
+  const state = other.upkeep.takeLock(10_000);
   expect(sleeper.lock.isHeld()).toBe(false);
   expect((await state).held).toBe(true);
   await logged(sleeper.log, 'lost');

@@ -143,7 +143,7 @@ test('a backup under load loses nothing acknowledged, and a restore of it delive
 test('a backup is one file with nothing beside it and nobody holding its lock', async () => {
   const s = storeSetup();
   await s.store.acceptSend(send());
-  await s.store.upkeep.takeLock();
+  await s.store.upkeep.takeLock(10_000);
   const there = folder();
   const { status } = await run('backup.ts', s.path, [join(there, 'copy.db')]);
   expect(status).toBe(0);
@@ -216,7 +216,7 @@ test('a restore puts every message that was not delivered in doubt, even before 
 test('a restore is refused while a process polls the file, and while one has it open', async () => {
   const backup = await oneMessage();
   const s = storeSetup({ now: Date.now });
-  await s.store.upkeep.takeLock();
+  await s.store.upkeep.takeLock(10_000);
   const polled = await run('restore.ts', s.path, [backup]);
   expect(polled.status).toBe(75);
   expect(polled.stderr).toContain(`is polled by ${s.store.upkeep.owner}`);
