@@ -2,6 +2,7 @@
 import { Elysia, type ValidationError } from 'elysia';
 import type { Logger } from 'pino';
 import { ExchangeError, type Fault } from '../errors.ts';
+import { failureOf } from '../store/failures.ts';
 
 const MEDIA_TYPE = 'application/problem+json';
 
@@ -23,6 +24,11 @@ export function problems(log: Logger) {
   return new Elysia({ name: 'problems' }).onError({ as: 'global' }, ({ code, error }) => {
     const known = toExchangeError(code, error);
     if (known) return problemResponse(known);
+    const failure = failureOf(error);
+    if (failure) {
+      log.error({ event: 'database', code: failure.sqliteCode });
+      return problemResponse(failure.unavailable);
+    }
     const name = error instanceof Error ? error.name : String(code);
     const stack = error instanceof Error ? error.stack?.split('\n').slice(1) : undefined;
     log.error({ event: 'bug', error: name, stack });

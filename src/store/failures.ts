@@ -33,11 +33,23 @@ export class Failures {
   }
 
   #translate(error: unknown): unknown {
-    if (!(error instanceof Database.SqliteError) || !FAILURE.test(error.code)) return error;
+    const failure = failureOf(error);
+    if (!failure) return error;
     // A commit that fails many works throws one error at them all.
-    if (error !== this.#reported) this.#onFailure(error.code);
+    if (error !== this.#reported) this.#onFailure(failure.sqliteCode);
     this.#reported = error;
-    const detail = 'The database cannot be used just now; nothing of this request was stored.';
-    return new ExchangeError('unavailable', detail, { retryAfterSeconds: RETRY_AFTER_S });
+    return failure.unavailable;
   }
+}
+
+/** What a failing file, disk or lock threw, as callers are told of it; undefined for any other error. */
+export function failureOf(
+  error: unknown,
+): { sqliteCode: string; unavailable: ExchangeError } | undefined {
+  if (!(error instanceof Database.SqliteError) || !FAILURE.test(error.code)) return undefined;
+  const detail = 'The database cannot be used just now; nothing of this request was stored.';
+  const unavailable = new ExchangeError('unavailable', detail, {
+    retryAfterSeconds: RETRY_AFTER_S,
+  });
+  return { sqliteCode: error.code, unavailable };
 }

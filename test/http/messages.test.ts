@@ -1,4 +1,6 @@
 import { expect, test } from 'bun:test';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import Database from 'better-sqlite3';
 import { entryXml, START, setup } from './setup.ts';
 
 const message = {
@@ -225,4 +227,26 @@ test('a full backlog answers 503 with Retry-After before anything is stored, and
   }
   expect((await fetch(`${site.url}/health/ready`)).status).toBe(503);
   expect(site.query('SELECT id FROM inbox')).toEqual([]);
+});
+
+test('a reading from a damaged file answers 503 with Retry-After, and the log names the fault', async () => {
+  const site = setup();
+  await site.send(message);
+  const [{ file } = { file: '' }] = site.query<{ file: string }>('PRAGMA database_list');
+  const other = new Database(file);
+  other.pragma('wal_checkpoint(TRUNCATE)');
+  const [page] = site.query<{ root: number; size: number }>(
+    "SELECT rootpage AS root, page_size AS size FROM sqlite_schema, pragma_page_size WHERE name = 'inbox'",
+  );
+  const { root = 0, size = 0 } = page ?? {};
+  const handle = openSync(file, 'r+');
+  writeSync(handle, Buffer.alloc(size, 0xa5), 0, size, (root - 1) * size);
+  closeSync(handle);
+  // What others wrote makes the exchange forget the pages it had read.
+  other.exec("INSERT INTO tombstones VALUES ('urn:example:gone', 0, 0)");
+  other.close();
+  const response = await fetch(`${site.url}/messages`);
+  expect(response.status).toBe(503);
+  expect(response.headers.get('retry-after')).toBe('5');
+  expect(site.log.join('')).toContain('"event":"database","code":"SQLITE_CORRUPT"');
 });
