@@ -5,29 +5,32 @@
  *   bun run migrate-history --archive FOLDER|URL archived Atom documents (RFC 5005)
  *
  * Options: --since, --until (dates or instants of ISO 8601), --dry-run, --rate N, --concurrency N,
- * --report FILE, --verify-at-mhv. What is done is in the file, so after a kill the same command goes on.
- * Status 0: nothing is missing. 1: something is. 64: bad arguments. 65: a line that is no ICN.
+ * --wait SECONDS, --report FILE, --verify-at-mhv. What is done is in the file, so after a kill the same
+ * command goes on. Status 0: nothing is missing. 1: something is. 64: bad arguments. 65: a line that is
+ * no ICN. 66: nothing to read from. 73: the report can't be written. 75: no exchange polls the file.
+ * 78: bad environment.
  */
 import pLimit from 'p-limit';
-import { parseConfig } from '../src/config.ts';
-import { createClients } from '../src/exchange.ts';
-import { openStore } from '../src/store/sqlite.ts';
+import { ConfigError, parseConfig } from '../src/config.ts';
+import { createClients, openOwnStore } from '../src/exchange.ts';
 import { migrateArchive } from './migrate/archive.ts';
 import { type Options, readOptions, UsageError } from './migrate/options.ts';
 import { countPatients, migratePatients } from './migrate/patients.ts';
+import { say } from './migrate/progress.ts';
 import { type Finding, missingOf, print, writeCsv } from './migrate/report.ts';
+import { createWatch, Unattended } from './migrate/watch.ts';
 
 const VERIFY_AT_ONCE = 8;
+const EX_TEMPFAIL = 75;
+const EX_CONFIG = 78;
 
 async function run(options: Options): Promise<boolean> {
   const config = parseConfig(process.env);
-  const store = openStore({
-    path: config.DATABASE_PATH,
-    leaseMs: config.LEASE_MS,
-    maxAttempts: config.MAX_ATTEMPTS,
-    now: Date.now,
-  });
-  const around = { store, config, options };
+  const clock = { now: Date.now, sleep: (ms: number) => Bun.sleep(ms) };
+  const store = await openOwnStore(config, clock);
+  const { waitMs } = options;
+  const watch = createWatch({ ...clock, store, path: config.DATABASE_PATH, waitMs, say });
+  const around = { store, config, options, watch, clock };
   try {
     if (options.patients !== undefined && options.dryRun) return await countPatients(around);
     const migrated =
@@ -65,10 +68,25 @@ async function run(options: Options): Promise<boolean> {
   }
 }
 
+/** Says why on standard error; returns the status. Anything that is a bug is thrown on. */
+function endWith(error: unknown): number {
+  if (error instanceof UsageError) {
+    console.error(error.message);
+    return error.status;
+  }
+  if (error instanceof ConfigError) {
+    console.error(error.message);
+    return EX_CONFIG;
+  }
+  if (error instanceof Unattended) {
+    console.error(error.message);
+    return EX_TEMPFAIL;
+  }
+  throw error;
+}
+
 try {
   process.exitCode = (await run(await readOptions(process.argv.slice(2)))) ? 0 : 1;
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  console.error(error.message);
-  process.exitCode = error.status;
+  process.exitCode = endWith(error);
 }

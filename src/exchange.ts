@@ -1,7 +1,7 @@
 /** The exchange put together from its configuration: store, clients, flows, engine, HTTP. */
 import type { Logger } from 'pino';
 import type { Extraction } from './atom/extract.ts';
-import type { Config } from './config.ts';
+import { type Config, ConfigError } from './config.ts';
 import { history } from './flows/history.ts';
 import { mhvToOh } from './flows/mhv-to-oh.ts';
 import { ohToMhv } from './flows/oh-to-mhv.ts';
@@ -18,7 +18,7 @@ import { publicKeySet } from './oh/oauth2.ts';
 import { createEngine, type Engine } from './queue/engine.ts';
 import { createPollerLock } from './queue/lock.ts';
 import { createUpkeep } from './queue/upkeep.ts';
-import { openStore } from './store/sqlite.ts';
+import { openStore, type StoreOptions } from './store/sqlite.ts';
 import type { Store } from './store/store.ts';
 
 /** What a test replaces: time, chance, and where the log goes. */
@@ -44,19 +44,14 @@ const DAY_MS = 24 * HOUR_MS;
 
 /**
  * Opens the store and listens; the pollers wait for `engine.start()`. Throws when the file or the
- * port can't be had.
+ * port can't be had, and ConfigError when the file is another tenant's.
  */
 export async function createExchange(config: Config, around: Surroundings): Promise<Exchange> {
   const { now } = around;
-  const store = openStore({
-    path: config.DATABASE_PATH,
-    leaseMs: config.LEASE_MS,
-    maxAttempts: config.MAX_ATTEMPTS,
-    maxBacklog: config.MAX_BACKLOG,
-    onDead: config.ON_DEAD,
-    minFreeBytes: config.MIN_FREE_DISK_MB * MIB,
-    onFailure: (code) => around.log.error({ event: 'database', code }),
+  const store = await openOwnStore(config, {
     now,
+    onDead: config.ON_DEAD,
+    onFailure: (code) => around.log.error({ event: 'database', code }),
   });
   const engine = createEngine({
     ...around,
@@ -92,6 +87,29 @@ export async function createExchange(config: Config, around: Surroundings): Prom
       store.close();
     },
   };
+}
+
+/**
+ * Opens the file with the bounds of the configuration. Throws ConfigError when it is the file of
+ * another authority: ids of two tenants would be taken for each other's.
+ */
+export async function openOwnStore(
+  config: Config,
+  around: Pick<StoreOptions, 'now' | 'onDead' | 'onFailure'>,
+): Promise<Store> {
+  const store = openStore({
+    path: config.DATABASE_PATH,
+    leaseMs: config.LEASE_MS,
+    maxAttempts: config.MAX_ATTEMPTS,
+    maxBacklog: config.MAX_BACKLOG,
+    minFreeBytes: config.MIN_FREE_DISK_MB * MIB,
+    ...around,
+  });
+  const owner = await store.belongsTo(config.OH_AUTHORITY);
+  if (owner === config.OH_AUTHORITY) return store;
+  store.close();
+  const detail = `the file at DATABASE_PATH is that of ${owner}; each authority has a file of its own`;
+  throw new ConfigError([{ variable: 'OH_AUTHORITY', detail }]);
 }
 
 /** Who polls the file, and what is done to it from time to time. */
@@ -168,7 +186,7 @@ function createFlows(config: Config, store: Store, { now }: Surroundings) {
   };
   return {
     flows: {
-      'oh-to-mhv': ohToMhv({ ...shared, mhv, ...(defaultPoolId ? { defaultPoolId } : {}) }),
+      'oh-to-mhv': ohToMhv({ ...shared, mhv, now, ...(defaultPoolId ? { defaultPoolId } : {}) }),
       'mhv-to-oh': mhvToOh({ ...shared, ...patients, mhvSessionOf, now }),
     },
     listHistory: historyOf(config, now, clients),

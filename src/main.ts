@@ -6,9 +6,12 @@ import { createExchange } from './exchange.ts';
 /** EX_CONFIG of sysexits.h: something the operator must set. */
 const EXIT_CONFIG = 78;
 
-function readConfig() {
+async function create() {
   try {
-    return parseConfig(process.env);
+    const config = parseConfig(process.env);
+    const log = pino({ level: config.LOG_LEVEL }, pino.destination({ fd: 2, sync: true }));
+    const around = { now: Date.now, random: Math.random, log };
+    return { exchange: await createExchange(config, around), log };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
@@ -16,11 +19,8 @@ function readConfig() {
   }
 }
 
-const config = readConfig();
-const log = pino({ level: config.LOG_LEVEL }, pino.destination({ fd: 2, sync: true }));
-const exchange = await createExchange(config, { now: Date.now, random: Math.random, log });
+const { exchange, log } = await create();
 exchange.engine.start();
-process.stdout.write(`${JSON.stringify({ url: exchange.url })}\n`);
 
 let isStopping = false;
 async function stop(signal: string): Promise<void> {
@@ -32,3 +32,5 @@ async function stop(signal: string): Promise<void> {
 }
 process.on('SIGTERM', () => void stop('SIGTERM'));
 process.on('SIGINT', () => void stop('SIGINT'));
+// Last: whoever reads it may stop this process at once.
+process.stdout.write(`${JSON.stringify({ url: exchange.url })}\n`);

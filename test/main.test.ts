@@ -1,41 +1,6 @@
 /** The programs people run, as processes. */
-import { afterEach, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type Mocks, startMocks } from '../src/mocks/mocks.ts';
-
-const ROOT = join(import.meta.dir, '..');
-const cleanups: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-function run(script: string, env: Record<string, string>, args: string[] = []) {
-  const child = Bun.spawn([process.execPath, join(ROOT, script), ...args], {
-    cwd: ROOT,
-    env: { PATH: process.env['PATH'] ?? '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  cleanups.push(() => child.kill('SIGKILL'));
-  return child;
-}
-
-async function readyLine(child: ReturnType<typeof run>): Promise<Record<string, string>> {
-  const reader = child.stdout.getReader();
-  const { value } = await reader.read();
-  reader.releaseLock();
-  return JSON.parse(new TextDecoder().decode(value)) as Record<string, string>;
-}
-
-async function mocksAndFolder(): Promise<{ mocks: Mocks; databasePath: string }> {
-  const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-main-'));
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
-  const mocks = await startMocks();
-  cleanups.push(() => mocks.stop());
-  return { mocks, databasePath: join(folder, 'fresh', 'exchange.db') };
-}
+import { expect, test } from 'bun:test';
+import { endOf, readyLine, run, town } from './scripts/setup.ts';
 
 test('start without its variables ends with status 78 and a line for each fault', async () => {
   const child = run('src/main.ts', {});
@@ -48,22 +13,15 @@ test('start without its variables ends with status 78 and a line for each fault'
 });
 
 test('start on a fresh path prints where it listens, takes messages, and SIGTERM drains', async () => {
-  const { mocks, databasePath } = await mocksAndFolder();
-  const env = { ...mocks.env, AUTH: 'none', PORT: '0', DATABASE_PATH: databasePath };
+  const { mocks, env, get, post } = await town();
   const child = run('src/main.ts', env);
   const { url } = await readyLine(child);
-  const patients = (await (await fetch(`${mocks.origins.fhir}/_mock/patients`)).json()) as {
-    icn: string;
-  }[];
-  const response = await fetch(`${url}/messages`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({
-      icn: patients[0]?.icn,
-      subject: 'Hello',
-      body: 'On its way.',
-      receivingPoolId: '2000001',
-    }),
+  const patients = await get<{ icn: string }[]>(`${mocks.origins.fhir}/_mock/patients`);
+  const response = await post(`${url}/messages`, {
+    icn: patients[0]?.icn,
+    subject: 'Hello',
+    body: 'On its way.',
+    receivingPoolId: '2000001',
   });
   expect(response.status).toBe(202);
   child.kill('SIGTERM');
@@ -74,9 +32,7 @@ test('start on a fresh path prints where it listens, takes messages, and SIGTERM
   const until = Date.now() + 10_000;
   let status = '';
   while (status !== 'SENT' && Date.now() < until) {
-    const { messages } = (await (await fetch(`${next['url']}/messages`)).json()) as {
-      messages: { status: string }[];
-    };
+    const { messages } = await get<{ messages: { status: string }[] }>(`${next['url']}/messages`);
     status = messages[0]?.status ?? '';
   }
   expect(status).toBe('SENT');
@@ -91,23 +47,15 @@ test('the demo delivers everything both ways and ends with status 0', async () =
   expect(await child.exited).toBe(0);
 }, 30_000);
 
-test('history is migrated through a running exchange on the same file', async () => {
-  const { mocks, databasePath } = await mocksAndFolder();
-  const env = { ...mocks.env, AUTH: 'none', PORT: '0', DATABASE_PATH: databasePath };
-  await readyLine(run('src/main.ts', env));
-  const patients = (await (await fetch(`${mocks.origins.fhir}/_mock/patients`)).json()) as {
-    icn: string;
-  }[];
-  const list = join(databasePath, '..', 'patients.txt');
-  await Bun.write(
-    list,
-    patients
-      .map(({ icn }) => icn)
-      .slice(0, 2)
-      .join('\n'),
+test('a file of one tenant is not taken by an exchange of another', async () => {
+  const { env } = await town();
+  const first = run('src/main.ts', env);
+  await readyLine(first);
+  first.kill('SIGTERM');
+  expect(await first.exited).toBe(0);
+  const { status, out } = await endOf(run('src/main.ts', { ...env, OH_AUTHORITY: 'other' }));
+  expect(status).toBe(78);
+  expect(out).toBe(
+    'OH_AUTHORITY: the file at DATABASE_PATH is that of demo; each authority has a file of its own\n',
   );
-  const child = run('scripts/migrate-history.ts', env, ['--patients', list]);
-  const out = await new Response(child.stdout).text();
-  expect(out).toContain('16  OH has\n       16  MHV has\n        0  missing');
-  expect(await child.exited).toBe(0);
-}, 30_000);
+});

@@ -1,8 +1,17 @@
 /** The command line of migrate-history. */
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const ICN = /^[0-9]{10}V[0-9]{6}$/;
 const DEFAULT_CONCURRENCY = 16;
+const MAX_CONCURRENCY = 1000;
+const MAX_RATE = 10_000;
+const DEFAULT_WAIT_S = 600;
+const MAX_WAIT_S = 30 * 86_400;
+const DATE = /^\d{4}-\d\d-\d\d$/;
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 
 export interface Options {
   /** ICNs, each once. */
@@ -17,6 +26,8 @@ export interface Options {
   rate: number;
   /** Patients under way at once. */
   concurrency: number;
+  /** How long to wait for an exchange that polls the file. */
+  waitMs: number;
   report?: string;
   verifyAtMhv: boolean;
 }
@@ -31,6 +42,10 @@ export class UsageError extends Error {
   }
 }
 
+const EX_DATAERR = 65;
+const EX_NOINPUT = 66;
+const EX_CANTCREAT = 73;
+
 /** Reads the arguments, and the patients they name. Throws UsageError. */
 export async function readOptions(args: string[]): Promise<Options> {
   const values = parse(args);
@@ -40,6 +55,21 @@ export async function readOptions(args: string[]): Promise<Options> {
   }
   const since = instantOf('--since', values.since);
   const until = instantOf('--until', values.until);
+  if (since !== undefined && until !== undefined && since >= until) {
+    throw new UsageError('--since must be before --until.');
+  }
+  const bounds = {
+    rate: numberOf('--rate', values.rate, { unless: 0, max: MAX_RATE }),
+    concurrency: numberOf('--concurrency', values.concurrency, {
+      unless: DEFAULT_CONCURRENCY,
+      min: 1,
+      max: MAX_CONCURRENCY,
+      isWhole: true,
+    }),
+    waitMs: numberOf('--wait', values.wait, { unless: DEFAULT_WAIT_S, max: MAX_WAIT_S }) * 1000,
+  };
+  if (report !== undefined) await refuseUnwritable(report);
+  if (archive !== undefined) await refuseUnreadable(archive);
   return {
     ...(patients === undefined ? {} : { patients: await readIcns(patients) }),
     ...(archive === undefined ? {} : { archive }),
@@ -48,8 +78,7 @@ export async function readOptions(args: string[]): Promise<Options> {
     ...(report === undefined ? {} : { report }),
     dryRun: values['dry-run'] ?? false,
     verifyAtMhv: values['verify-at-mhv'] ?? false,
-    rate: numberOf('--rate', values.rate, 0),
-    concurrency: Math.max(1, numberOf('--concurrency', values.concurrency, DEFAULT_CONCURRENCY)),
+    ...bounds,
   };
 }
 
@@ -67,6 +96,7 @@ function parse(args: string[]) {
         'dry-run': boolean,
         rate: string,
         concurrency: string,
+        wait: string,
         report: string,
         'verify-at-mhv': boolean,
       },
@@ -77,26 +107,68 @@ function parse(args: string[]) {
   }
 }
 
+/** A date is its first instant in UTC. */
 function instantOf(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const at = /^\d{4}-\d\d-\d\d(T.+)?$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(at)) throw new UsageError(`${name} must be a date such as 2024-01-31.`);
-  return at;
+  const at = DATE.test(text) || INSTANT.test(text) ? Date.parse(text) : Number.NaN;
+  const day = text.slice(0, 'yyyy-mm-dd'.length);
+  // A day that the month does not have may be read as one of the next.
+  if (!Number.isNaN(at) && new Date(Date.parse(day)).toISOString().startsWith(day)) return at;
+  throw new UsageError(
+    `${name} must be a date such as 2024-01-31, or an instant such as 2024-01-31T08:00:00Z.`,
+  );
 }
 
-function numberOf(name: string, text: string | undefined, unless: number): number {
-  const value = text === undefined ? unless : Number(text);
-  if (Number.isFinite(value) && value >= 0) return value;
-  throw new UsageError(`${name} must be a number from 0.`);
+function numberOf(
+  name: string,
+  text: string | undefined,
+  range: { unless: number; min?: number; max: number; isWhole?: boolean },
+): number {
+  const { unless, min = 0, max, isWhole = false } = range;
+  if (text === undefined) return unless;
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max && (!isWhole || Number.isInteger(value))) return value;
+  throw new UsageError(`${name} must be a ${isWhole ? 'whole ' : ''}number from ${min} to ${max}.`);
+}
+
+/** At the start: at the end it would be hours too late. */
+async function refuseUnwritable(report: string): Promise<void> {
+  try {
+    const exists = await Bun.file(report).exists();
+    await access(exists ? report : dirname(report), constants.W_OK);
+  } catch {
+    throw new UsageError(`--report ${report} cannot be written.`, EX_CANTCREAT);
+  }
+}
+
+async function refuseUnreadable(archive: string): Promise<void> {
+  if (/^https?:/.test(archive)) {
+    if (URL.canParse(archive)) return;
+    throw new UsageError(`--archive ${archive} is not a URL.`);
+  }
+  const found = await stat(archive).catch(() => undefined);
+  if (!found?.isDirectory()) {
+    throw new UsageError(`--archive ${archive} is neither a folder nor a URL.`, EX_NOINPUT);
+  }
 }
 
 /** Reads all lines; a bad one ends the program before anything is asked for. */
 async function readIcns(path: string): Promise<string[]> {
-  const text = await (path === '-' ? Bun.stdin : Bun.file(path)).text();
-  const lines = text.split('\n').map((line) => line.trim());
+  const lines = (await readPatients(path)).split('\n').map((line) => line.trim());
   const bad = lines.findIndex((line) => line !== '' && !ICN.test(line));
   if (bad >= 0) {
-    throw new UsageError(`Line ${bad + 1} is not an ICN (ten digits, V, six digits).`, 65);
+    const what = 'is not an ICN (ten digits, V, six digits)';
+    throw new UsageError(`Line ${bad + 1} of --patients ${what}.`, EX_DATAERR);
   }
-  return [...new Set(lines.filter((line) => line !== ''))];
+  const icns = [...new Set(lines.filter((line) => line !== ''))];
+  if (icns.length === 0) throw new UsageError('--patients names nobody.', EX_DATAERR);
+  return icns;
+}
+
+async function readPatients(path: string): Promise<string> {
+  try {
+    return await (path === '-' ? Bun.stdin : Bun.file(path)).text();
+  } catch {
+    throw new UsageError(`--patients ${path} cannot be read.`, EX_NOINPUT);
+  }
 }

@@ -1,27 +1,41 @@
 /** Asks for a session for each patient, waits until all have ended, and says what came of each message. */
+import pLimit from 'p-limit';
 import type { Config } from '../../src/config.ts';
 import { historyOf } from '../../src/exchange.ts';
+import type { Instant } from '../../src/message.ts';
 import type { ClaimedSession, SessionView, Store } from '../../src/store/store.ts';
 import type { Options } from './options.ts';
-import { startProgress } from './progress.ts';
+import { type Clock, createPace } from './pace.ts';
+import { say, startProgress } from './progress.ts';
 import type { Finding } from './report.ts';
+import type { Watch } from './watch.ts';
 
 export interface Around {
   store: Store;
   config: Config;
   options: Options;
+  watch: Watch;
+  clock: Clock;
 }
 
 const POLL_MS = 250;
+/** A patient who takes this long is worth a word, and each time again. */
+const EXPLAIN_EVERY_MS = 15_000;
+
+/** A patient whose session was asked for and has not ended. */
+interface UnderWay {
+  view: SessionView;
+  explainedAt: Instant;
+}
 
 /** In the order of the input; a session that failed is a finding of its own. */
-export async function migratePatients({ store, options }: Around): Promise<Finding[]> {
+export async function migratePatients(around: Around): Promise<Finding[]> {
+  const { store, options } = around;
   const { patients: icns = [] } = options;
-  const ended = await loadAll(store, icns, options);
+  const ended = await loadAll(around, icns);
   const findings: Finding[] = [];
   for (const [index, icn] of icns.entries()) {
-    // The position in the input, not the ICN: this output ends up in logs.
-    const where = `patient ${index + 1}`;
+    const where = placeOf(index);
     const listed = await store.reconcile({ icn });
     findings.push(...listed.map((one) => ({ ...one, where, icn })));
     const view = ended.get(icn);
@@ -34,71 +48,114 @@ export async function migratePatients({ store, options }: Around): Promise<Findi
   return findings;
 }
 
-async function loadAll(
-  store: Store,
-  icns: string[],
-  { since, until, rate, concurrency }: Options,
-): Promise<Map<string, SessionView>> {
-  const wish = {
-    ...(since === undefined ? {} : { since }),
-    ...(until === undefined ? {} : { until }),
-  };
+/** The position in the input, not the ICN: this output ends up in logs. */
+function placeOf(index: number): string {
+  return `patient ${index + 1}`;
+}
+
+async function loadAll(around: Around, icns: string[]): Promise<Map<string, SessionView>> {
+  const { store, options, watch, clock } = around;
+  const { rate, concurrency } = options;
   const ended = new Map<string, SessionView>();
-  const underWay = new Map<string, SessionView>();
+  const underWay = new Map<string, UnderWay>();
   const progress = startProgress(icns.length, 'patients');
-  const began = Date.now();
+  const pace = createPace(rate, clock);
   let asked = 0;
-  while (ended.size < icns.length) {
-    const allowed = rate === 0 ? icns.length : Math.floor(((Date.now() - began) / 1000) * rate) + 1;
-    while (asked < Math.min(icns.length, allowed) && underWay.size < concurrency) {
+  const mayAsk = () => asked < icns.length && underWay.size < concurrency;
+
+  async function ask(): Promise<void> {
+    while (mayAsk() && pace.waitMs() === 0) {
       const icn = icns[asked] ?? '';
-      underWay.set(icn, await store.requestSession(icn, wish));
+      const view = await watch.untilTaken(() => store.requestSession(icn, wishOf(options)));
       asked += 1;
+      if (view.syncComplete) ended.set(icn, view);
+      else underWay.set(icn, { view, explainedAt: clock.now() });
+      pace.spend(view.syncComplete ? 0 : 1);
     }
-    for (const icn of underWay.keys()) {
-      const view = await store.findSession(icn);
-      underWay.set(icn, view);
-      if (!view.syncComplete) continue;
-      underWay.delete(icn);
-      ended.set(icn, view);
-    }
-    const views = [...ended.values(), ...underWay.values()];
-    const sum = (of: 'listed' | 'delivered') => views.reduce((all, view) => all + view[of], 0);
-    progress.update(ended.size, `${sum('delivered')} of ${sum('listed')} messages`);
-    if (ended.size < icns.length) await Bun.sleep(POLL_MS);
   }
-  progress.stop();
+
+  async function look(): Promise<void> {
+    for (const [icn, known] of underWay) {
+      known.view = await store.findSession(icn);
+      if (known.view.syncComplete) {
+        underWay.delete(icn);
+        ended.set(icn, known.view);
+      } else if (clock.now() - known.explainedAt >= EXPLAIN_EVERY_MS) {
+        known.explainedAt = clock.now();
+        watch.explain(placeOf(icns.indexOf(icn)), await reasonsOf(store, icn));
+      }
+    }
+  }
+
+  try {
+    for (let lookedAt = clock.now(); ended.size < icns.length; ) {
+      await watch.look();
+      await ask();
+      if (clock.now() - lookedAt >= POLL_MS) {
+        lookedAt = clock.now();
+        await look();
+      }
+      const views = [...ended.values(), ...[...underWay.values()].map(({ view }) => view)];
+      const sum = (of: 'listed' | 'delivered') => views.reduce((all, view) => all + view[of], 0);
+      progress.update(ended.size, `${sum('delivered')} of ${sum('listed')} messages`);
+      if (ended.size < icns.length) {
+        await clock.sleep(mayAsk() ? Math.min(POLL_MS, pace.waitMs()) : POLL_MS);
+      }
+    }
+  } finally {
+    progress.stop();
+  }
   return ended;
 }
 
+function wishOf({ since, until }: Options): { since?: Instant; until?: Instant } {
+  return {
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+  };
+}
+
+/** What holds up the listing, or the messages that were listed. */
+async function reasonsOf(store: Store, icn: string): Promise<string[]> {
+  const last = (await store.sessionEvents(icn)).at(-1);
+  const waiting = (await store.reconcile({ icn })).filter(({ status }) => status === 'IN_PROGRESS');
+  const reasons = waiting.map(({ why }) => why);
+  if (last?.event === 'retry') reasons.push(last.detail);
+  return reasons.filter((reason) => reason !== undefined);
+}
+
 /** Lists what would be taken, and takes nothing. False when a patient could not be listed. */
-export async function countPatients({ store, config, options }: Around): Promise<boolean> {
-  const list = historyOf(config, Date.now);
-  const { patients: icns = [], since, until } = options;
+export async function countPatients(around: Around): Promise<boolean> {
+  const { store, config, options, clock } = around;
+  const list = historyOf(config, clock.now);
+  const { patients: icns = [] } = options;
+  const pace = createPace(options.rate, clock);
+  const turns = pLimit(1);
   const total = { listed: 0, known: 0, failed: 0 };
-  for (const [index, icn] of icns.entries()) {
-    const session: ClaimedSession = {
-      icn,
-      attempt: 1,
-      spent: 1,
-      correlationId: Bun.randomUUIDv7(),
-      ...(since === undefined ? {} : { since }),
-      ...(until === undefined ? {} : { until }),
-    };
+  await pLimit(options.concurrency).map(icns, async (icn, index) => {
+    await turns(async () => {
+      await clock.sleep(pace.waitMs());
+      pace.spend(1);
+    });
     try {
-      const ids = await listAll(list, session, config.LEASE_MS);
+      const ids = await listAll(list, sessionOf(icn, options), config.LEASE_MS);
       const known = await store.reconcile({ ohMessageIds: ids });
-      console.log(`patient ${index + 1}: ${ids.length} listed, ${known.length} known`);
+      say(`${placeOf(index)}: ${ids.length} listed, ${known.length} known`);
       total.listed += ids.length;
       total.known += known.length;
     } catch (error) {
       total.failed += 1;
-      console.log(`patient ${index + 1}: ${error instanceof Error ? error.message : 'failed'}`);
+      say(`${placeOf(index)}: ${error instanceof Error ? error.message : 'failed'}`);
     }
-  }
+  });
   const { listed, known, failed } = total;
-  console.log(`${icns.length} patients, ${listed} listed, ${known} known, ${failed} failed`);
+  say(`${icns.length} patients, ${listed} listed, ${known} known, ${failed} failed`);
   return failed === 0;
+}
+
+function sessionOf(icn: string, options: Options): ClaimedSession {
+  const correlationId = Bun.randomUUIDv7();
+  return { icn, attempt: 1, spent: 1, correlationId, ...wishOf(options) };
 }
 
 async function listAll(

@@ -7,7 +7,7 @@ import type { OhListedMessage, OhMessaging } from '../oh/messaging.ts';
 import type { ListHistory } from '../queue/attempt.ts';
 import type { ClaimedSession, SessionProgress } from '../store/store.ts';
 import type { CallContext } from '../upstream.ts';
-import { ohPatientIdOf, type PatientOptions } from './patient.ts';
+import { identityOf, type PatientOptions } from './patient.ts';
 
 export interface HistoryOptions extends PatientOptions {
   messaging: OhMessaging;
@@ -28,7 +28,7 @@ export function history(options: HistoryOptions): ListHistory {
       return listWindow(options, session, session.ohPatientId, context);
     }
     const patient = { icn: session.icn, named: session.namedOhPatientId };
-    return { step: 'identified', ohPatientId: await ohPatientIdOf(options, patient, context) };
+    return { step: 'identified', ...(await identityOf(options, patient, context)) };
   };
 }
 

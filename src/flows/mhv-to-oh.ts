@@ -13,7 +13,7 @@ import { toOh } from '../translate/to-oh.ts';
 import type { CallContext } from '../upstream.ts';
 import { withFilesAtOh } from './attachments.ts';
 import { type DirectoryOptions, mayReceive } from './directory.ts';
-import { ohPatientIdOf, type PatientOptions } from './patient.ts';
+import { identityOf, type PatientOptions } from './patient.ts';
 
 export interface MhvToOhOptions extends PatientOptions, DirectoryOptions {
   media: OhMedia;
@@ -43,7 +43,7 @@ async function translate(
 ): Promise<Translation> {
   const send = claimed.payload as Send;
   const patient = { icn: send.icn, named: send.ohPatientId };
-  const patientId = await ohPatientIdOf(options, patient, context);
+  const { ohPatientId: patientId } = await identityOf(options, patient, context);
   const pool = { poolId: send.receivingPoolId, attempt: claimed.attempt, ohPatientId: patientId };
   if (!(await mayReceive(options, pool, context))) {
     const reason = 'OH does not let patients write to the receiving pool.';

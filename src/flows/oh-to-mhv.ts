@@ -2,7 +2,15 @@
  * Flow 1: a message announced by the feed (or listed as history) reaches MHV.
  * Entry -> the message and its facts from Oracle Health -> MHV's shape -> MHV.
  */
-import type { DeliveredIds, Entry, OhMessage, OhParty, Outcome, ToMhv } from '../message.ts';
+import type {
+  DeliveredIds,
+  Entry,
+  Instant,
+  OhMessage,
+  OhParty,
+  Outcome,
+  ToMhv,
+} from '../message.ts';
 import type { MhvClient } from '../mhv/client.ts';
 import type { OhMedia } from '../oh/media.ts';
 import type { DeliveryContext, Duplicate, Translation } from '../queue/attempt.ts';
@@ -24,6 +32,7 @@ export interface OhToMhvOptions extends DirectoryOptions {
   mhv: MhvClient;
   /** Stands in for a message that names no pool anywhere, such as an out-of-office reply. */
   defaultPoolId?: string;
+  now: () => Instant;
 }
 
 /** Makes the two stages of the flow. */
@@ -42,7 +51,13 @@ async function translate(
   const entry = claimed.payload as Entry;
   const known = await options.store.linkOf(entry.ohMessageId);
   if (known && isCarried(known)) return duplicate(known);
-  return toMhv(await gather(options, { entry, attempt: claimed.attempt }, context));
+  const facts = await gather(options, { entry, attempt: claimed.attempt }, context);
+  const { patientId } = facts.message;
+  if (patientId !== entry.ohPatientId) {
+    const detail = `OH patient ${entry.ohPatientId} was combined into ${patientId}`;
+    await options.store.note(claimed, { at: options.now(), event: 'combined', detail });
+  }
+  return toMhv(facts);
 }
 
 async function deliver(

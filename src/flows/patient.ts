@@ -11,20 +11,43 @@ export interface PatientOptions {
   patientIdSource: 'fhir-search' | 'mpi-cerner-id';
 }
 
-/** The OH patient id. Throws UpstreamError `rejected` when OH knows nobody, or somebody else. */
-export async function ohPatientIdOf(
+/** Who a patient is at OH. */
+export interface OhIdentity {
+  ohPatientId: string;
+  /** The id that the caller named, when that patient was combined into this one. */
+  combinedFrom?: string;
+}
+
+/**
+ * Throws UpstreamError `rejected` when OH knows nobody, several, or somebody else. An id of another
+ * tenant is one of these: it means nothing here, and nothing is guessed.
+ */
+export async function identityOf(
   { fhir, patientIdSource }: PatientOptions,
   patient: { icn: string; named: string | undefined },
   context: CallContext,
-): Promise<string> {
+): Promise<OhIdentity> {
   const { icn, named } = patient;
   if (patientIdSource === 'fhir-search' || named === undefined) {
-    return (await fhir.patientByIcn(icn, context)).patientId;
+    return { ohPatientId: (await fhir.patientByIcn(icn, context)).patientId };
   }
-  if ((await fhir.icnOfPatient(named, context)) === icn) return named;
-  throw new UpstreamError({
-    kind: 'rejected',
-    code: 'fhir:patient-mismatch',
-    reason: 'The OH patient that the caller named has another ICN.',
-  });
+  const survivor = await survivorOf(fhir, named, context);
+  if (survivor.icn !== icn) {
+    throw rejected('patient-mismatch', 'The OH patient that the caller named has another ICN.');
+  }
+  const { patientId: ohPatientId } = survivor;
+  return { ohPatientId, ...(ohPatientId === named ? {} : { combinedFrom: named }) };
+}
+
+async function survivorOf(fhir: OhFhir, named: string, context: CallContext) {
+  try {
+    return await fhir.survivorOf(named, context);
+  } catch (error) {
+    if (!(error instanceof UpstreamError) || error.outcome.httpStatus !== 404) throw error;
+    throw rejected('patient-unknown', 'OH has no patient with the id that the caller named.');
+  }
+}
+
+function rejected(code: string, reason: string): UpstreamError {
+  return new UpstreamError({ kind: 'rejected', code: `fhir:${code}`, reason });
 }

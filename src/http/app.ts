@@ -64,5 +64,5 @@ export function createApp(options: AppOptions) {
     .use(directory(options))
     .use(operator(options))
     .use(quarantine({ ...options, maxBytes: FEED_MAX_BYTES }))
-    .use(sessions(options));
+    .use(sessions({ ...options, authority: options.extraction.authority }));
 }

@@ -1,12 +1,14 @@
 /** The directory over HTTP: which pool is which triage group, and by what name patients know it. */
+import { Value } from '@sinclair/typebox/value';
 import { Elysia, t } from 'elysia';
-import type { TriageGroup } from '../store/directory.ts';
+import { ExchangeError } from '../errors.ts';
+import type { DirectoryCursor, TriageGroup } from '../store/directory.ts';
 import { DIRECTORY_ID, STATION_NUMBER } from '../store/directory-rules.ts';
 import type { Store } from '../store/store.ts';
 import { type AuthOptions, checkApiCaller } from './auth.ts';
 import { digits, instant } from './message-schemas.ts';
 import { actor, DEFAULT_ACTOR } from './operator-schemas.ts';
-import { oneOf } from './schemas.ts';
+import { DEFAULT_PAGE, nextCursor, oneOf, pageLimit } from './schemas.ts';
 
 export interface DirectoryOptions {
   store: Store;
@@ -70,22 +72,43 @@ const putBody = t.Object(
   { additionalProperties: false, error: 'must be an object with names, perhaps an actor' },
 );
 
-const onlyPool = t.Object({ poolId: t.Optional(ohPoolId) }, { additionalProperties: false });
+const listQuery = t.Object(
+  {
+    poolId: t.Optional(ohPoolId),
+    cursor: t.Optional(
+      t.String({ pattern: '^[A-Za-z0-9_-]{1,800}$', error: 'must be a cursor this API gave' }),
+    ),
+    limit: t.Optional(pageLimit),
+  },
+  { additionalProperties: false },
+);
+/** Pool, whether the name is the preferred one, and the name. */
+const cursorParts = t.Tuple([t.String(), t.Boolean(), t.String()]);
 const onlyName = t.Object({ name }, { additionalProperties: false });
 
 /** `GET /directory`, `PUT /directory/{ohPoolId}`, `DELETE /directory/{ohPoolId}?name=`. */
 export function directory({ store, auth }: DirectoryOptions) {
   return new Elysia({ name: 'directory' })
     .onBeforeHandle(({ request }) => checkApiCaller(auth, request.headers))
-    .get('/directory', async ({ query }) => bodyOf(await store.directory.list(query.poolId)), {
-      query: onlyPool,
-      response: { 200: t.Object({ groups: t.Array(group) }) },
-      detail: {
-        summary: 'Which pool is which triage group',
-        description: 'By pool, the preferred name first.',
-        tags: ['Directory'],
+    .get(
+      '/directory',
+      async ({ query }) => {
+        const filter = query.poolId === undefined ? {} : { ohPoolId: query.poolId };
+        const cursor = query.cursor === undefined ? {} : { cursor: fromText(query.cursor) };
+        const limit = Number(query.limit ?? DEFAULT_PAGE);
+        const { groups, next } = await store.directory.page(filter, { ...cursor, limit });
+        return { ...bodyOf(groups), ...(next === undefined ? {} : { next: toText(next) }) };
       },
-    })
+      {
+        query: listQuery,
+        response: { 200: t.Object({ groups: t.Array(group), next: t.Optional(nextCursor) }) },
+        detail: {
+          summary: 'Which pool is which triage group',
+          description: 'By pool, the preferred name first.',
+          tags: ['Directory'],
+        },
+      },
+    )
     .put(
       '/directory/:ohPoolId',
       async ({ params, body }) => {
@@ -136,4 +159,19 @@ function bodyOf(groups: TriageGroup[]) {
       updatedAt: new Date(updatedAt).toISOString(),
     })),
   };
+}
+
+function toText({ ohPoolId: pool, preferred: isFirst, name: own }: DirectoryCursor): string {
+  return Buffer.from(JSON.stringify([pool, isFirst, own])).toString('base64url');
+}
+
+function fromText(text: string): DirectoryCursor {
+  try {
+    const parts = Value.Parse(cursorParts, JSON.parse(Buffer.from(text, 'base64url').toString()));
+    return { ohPoolId: parts[0], preferred: parts[1], name: parts[2] };
+  } catch {
+    const detail = 'must be a cursor this API gave';
+    const faults = [{ pointer: '/cursor', detail }];
+    throw new ExchangeError('invalid', `query/cursor: ${detail}`, { faults });
+  }
 }

@@ -1,7 +1,7 @@
 /** The shapes of the messages API, checked on the way in and published in OpenAPI. */
 import type { Static } from '@sinclair/typebox';
 import { t } from 'elysia';
-import { cernerId, icn, oneOf } from './schemas.ts';
+import { cernerId, icn, nextCursor, oneOf, pageLimit } from './schemas.ts';
 
 /** MHV writes ids as JSON integers, people as text; inside the exchange they are text. */
 export const digits = (what: string) =>
@@ -153,7 +153,7 @@ export const messageView = t.Object({
 
 export const messageList = t.Object({
   messages: t.Array(messageSummary),
-  next: t.Optional(t.String({ description: 'cursor of the next page; absent on the last' })),
+  next: t.Optional(nextCursor),
 });
 
 export const dateTime = t.String({
@@ -176,13 +176,7 @@ export const messageQuery = t.Object(
     cursor: t.Optional(
       t.String({ pattern: '^[0-9]{1,15}$', error: 'must be a cursor this API gave' }),
     ),
-    // As text: Elysia reports a number out of range without saying which parameter it was.
-    limit: t.Optional(
-      t.String({
-        pattern: '^(200|1[0-9]{2}|[1-9][0-9]?)$',
-        error: 'must be a whole number from 1 to 200; 50 unless told',
-      }),
-    ),
+    limit: t.Optional(pageLimit),
   },
   { additionalProperties: false },
 );

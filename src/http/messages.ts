@@ -22,14 +22,13 @@ import {
   sendAnswer,
   sendBody,
 } from './message-schemas.ts';
-import { idOfMpi } from './schemas.ts';
+import { DEFAULT_PAGE, idOfMpi } from './schemas.ts';
 
 export interface MessagesOptions {
   store: Store;
   auth: AuthOptions;
 }
 
-const DEFAULT_PAGE = 50;
 const MAX_KEY_LENGTH = 255;
 
 /** `POST /messages`, `GET /messages`, `GET /messages/{id}`. */

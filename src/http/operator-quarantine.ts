@@ -17,6 +17,7 @@ import {
   retryBody,
   takenAgain,
 } from './operator-schemas.ts';
+import { DEFAULT_PAGE } from './schemas.ts';
 
 export interface QuarantineOptions {
   store: Store;
@@ -26,7 +27,6 @@ export interface QuarantineOptions {
   maxBytes: number;
 }
 
-const DEFAULT_PAGE = 50;
 const ATOM = 'application/atom+xml';
 
 const replayDetail = {

@@ -2,7 +2,7 @@
 import type { Static } from '@sinclair/typebox';
 import { t } from 'elysia';
 import { dateTime, digits, direction, instant, status } from './message-schemas.ts';
-import { icn, oneOf } from './schemas.ts';
+import { icn, oneOf, pageLimit } from './schemas.ts';
 
 /** How many messages one replay takes, and how fast, unless told. */
 export const DEFAULT_PACE = { limit: 1000, ratePerSecond: 50 };
@@ -150,12 +150,7 @@ export const quarantineQuery = t.Object(
     cursor: t.Optional(
       t.String({ pattern: '^[0-9a-f-]{36}$', error: 'must be a cursor this API gave' }),
     ),
-    limit: t.Optional(
-      t.String({
-        pattern: '^(200|1[0-9]{2}|[1-9][0-9]?)$',
-        error: 'must be a whole number from 1 to 200; 50 unless told',
-      }),
-    ),
+    limit: t.Optional(pageLimit),
   },
   { additionalProperties: false },
 );

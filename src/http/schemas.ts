@@ -32,3 +32,17 @@ export function oneOf<const Words extends string[]>(
     ),
   );
 }
+
+/** How much of a list one answer shows. As text: Elysia reports a number out of range without its name. */
+export const pageLimit = Type.String({
+  pattern: '^(200|1[0-9]{2}|[1-9][0-9]?)$',
+  error: 'must be a whole number from 1 to 200; 50 unless told',
+});
+
+/** What `limit` is unless told. */
+export const DEFAULT_PAGE = 50;
+
+/** Where the next page of a list begins. */
+export const nextCursor = Type.String({
+  description: 'cursor of the next page; absent on the last',
+});

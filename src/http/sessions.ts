@@ -2,15 +2,21 @@
 import { Elysia, t } from 'elysia';
 import type { SessionView, Store } from '../store/store.ts';
 import { type AuthOptions, checkApiCaller } from './auth.ts';
+import { instant } from './message-schemas.ts';
 import { cernerId, icn, idOfMpi, oneOf } from './schemas.ts';
 
 export interface SessionsOptions {
   store: Store;
   auth: AuthOptions;
+  /** The one tenant of Oracle Health that this exchange speaks to. */
+  authority: string;
 }
 
 /** MHV's own words for its sync status; `syncComplete` means stop waiting, not success. */
-const session = t.Object({
+const session = {
+  authority: t.String({
+    description: 'The tenant of Oracle Health that this is about: what lies at another is not',
+  }),
   status: oneOf(['NOT_STARTED', 'IN_PROGRESS', 'FINISHED', 'ERROR'], {
     description: 'FINISHED only when every listed message was delivered',
   }),
@@ -18,10 +24,27 @@ const session = t.Object({
   listed: t.Integer({ description: 'Messages that OH has listed so far' }),
   delivered: t.Integer({ description: 'How many of those MHV has' }),
   error: t.Optional(t.String()),
+};
+
+const answer = t.Object(session);
+const timeline = t.Object({
+  ...session,
+  events: t.Array(
+    t.Object({
+      at: instant,
+      event: oneOf(['asked', 'identified', 'retry', 'given up', 'listed']),
+      detail: t.Optional(t.String()),
+    }),
+    { description: 'What happened to the history as a whole, oldest first; the latest 50' },
+  ),
 });
 
 /** `POST /sessions`, `GET /sessions/{icn}`. */
-export function sessions({ store, auth }: SessionsOptions) {
+export function sessions({ store, auth, authority }: SessionsOptions) {
+  const bodyOf = ({ status, syncComplete, listed, delivered, error }: SessionView) => {
+    const counts = { status, syncComplete, listed, delivered };
+    return { ...counts, ...(error === undefined ? {} : { error }), authority };
+  };
   return new Elysia({ name: 'sessions' })
     .onBeforeHandle(({ request }) => checkApiCaller(auth, request.headers))
     .post(
@@ -32,12 +55,12 @@ export function sessions({ store, auth }: SessionsOptions) {
         const view = await store.requestSession(body.icn, wish);
         set.status = view.status === 'IN_PROGRESS' ? 202 : 200;
         set.headers['location'] = `/sessions/${body.icn}`;
-        return sessionBody(view);
+        return bodyOf(view);
       },
       {
         parse: 'json',
         body: t.Object({ icn, cernerId: t.Optional(cernerId) }, { additionalProperties: false }),
-        response: { 200: session, 202: session },
+        response: { 200: answer, 202: answer },
         detail: {
           summary: 'A patient logs in',
           description:
@@ -46,13 +69,19 @@ export function sessions({ store, auth }: SessionsOptions) {
         },
       },
     )
-    .get('/sessions/:icn', async ({ params }) => sessionBody(await store.findSession(params.icn)), {
-      params: t.Object({ icn }),
-      response: { 200: session },
-      detail: { summary: "How far a patient's history has come", tags: ['Sessions'] },
-    });
-}
-
-function sessionBody({ status, syncComplete, listed, delivered, error }: SessionView) {
-  return { status, syncComplete, listed, delivered, ...(error === undefined ? {} : { error }) };
+    .get(
+      '/sessions/:icn',
+      async ({ params }) => {
+        const events = await store.sessionEvents(params.icn);
+        return {
+          ...bodyOf(await store.findSession(params.icn)),
+          events: events.map(({ at, ...same }) => ({ at: new Date(at).toISOString(), ...same })),
+        };
+      },
+      {
+        params: t.Object({ icn }),
+        response: { 200: timeline },
+        detail: { summary: "How far a patient's history has come", tags: ['Sessions'] },
+      },
+    );
 }

@@ -45,6 +45,8 @@ export interface OhFhir {
    * nobody survives (`fhir:patient-inactive`).
    */
   icnOfPatient(patientId: string, context: CallContext): Promise<string>;
+  /** The same, with the id of the patient who has that ICN: of the survivor when combined. */
+  survivorOf(patientId: string, context: CallContext): Promise<{ patientId: string; icn: string }>;
   /** The practitioner's official name, if there is any. */
   practitionerName(practitionerId: string, context: CallContext): Promise<string | undefined>;
   /**
@@ -77,7 +79,8 @@ export function createOhFhir(options: OhFhirOptions): OhFhir {
   const practitioner = reader.byId('Practitioner', practitionerSchema);
   return {
     patientByIcn: (icn, context) => patientByIcn(source, icn, context),
-    icnOfPatient: (patientId, context) => icnOfPatient(source, patientId, context),
+    icnOfPatient: async (patientId, context) => (await identityOf(source, patientId, context)).icn,
+    survivorOf: (patientId, context) => identityOf(source, patientId, context),
     practitionerName: async (id, context) => nameOf(await practitioner(id, context)),
     stationNumber: (of, context) => stationNumber(source, of, context),
   };
@@ -136,16 +139,16 @@ function underRoot(next: string, baseUrl: string): string {
   throw rejected('next-elsewhere', 'The next page of a search is not under the service root.');
 }
 
-async function icnOfPatient(
+async function identityOf(
   source: Source,
   patientId: string,
   context: CallContext,
-): Promise<string> {
+): Promise<{ patientId: string; icn: string }> {
   const patient = await survivorOf(source, patientId, context);
   const [icn, other] = icnsOf(patient.identifier, source.options.icnSystem);
   if (icn === undefined) throw rejected('icn-unknown', 'The patient has no ICN in OH.');
   if (other !== undefined) throw rejected('icn-ambiguous', 'The patient has several ICNs in OH.');
-  return icn;
+  return { patientId: patient.id, icn };
 }
 
 async function survivorOf(

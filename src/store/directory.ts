@@ -27,10 +27,25 @@ export interface DirectoryChange {
   unchanged: number;
 }
 
+/** A part of the directory. */
+interface DirectoryPage {
+  groups: TriageGroup[];
+  /** Where the next page begins; absent on the last. */
+  next?: DirectoryCursor;
+}
+
+/** The last name of a page. One that is gone or no longer preferred since still has its place. */
+export type DirectoryCursor = Pick<TriageGroup, 'ohPoolId' | 'preferred' | 'name'>;
+
 /** Each verb is one transaction. What adds or changes a name ends the wait of messages without a pool. */
 export interface DirectoryStore {
   /** By pool, the preferred name first; only those of one pool when it is named. */
   list(ohPoolId?: string): Promise<TriageGroup[]>;
+  /** The same in pages of up to `limit` names. */
+  page(
+    filter: { ohPoolId?: string },
+    page: { cursor?: DirectoryCursor; limit: number },
+  ): Promise<DirectoryPage>;
   /** The preferred name of a pool. */
   groupOf(ohPoolId: string): Promise<TriageGroup | undefined>;
   /**
@@ -73,6 +88,18 @@ export class SqliteDirectory implements DirectoryStore {
     return list(this.#shared.db, ohPoolId);
   }
 
+  async page(
+    filter: { ohPoolId?: string },
+    { cursor, limit }: { cursor?: DirectoryCursor; limit: number },
+  ) {
+    const found = list(this.#shared.db, filter.ohPoolId, { cursor, limit: limit + 1 });
+    const groups = found.slice(0, limit);
+    const last = groups.at(-1);
+    if (found.length <= limit || !last) return { groups };
+    const { ohPoolId, preferred, name } = last;
+    return { groups, next: { ohPoolId, preferred, name } };
+  }
+
   async groupOf(ohPoolId: string) {
     return list(this.#shared.db, ohPoolId).find(({ preferred }) => preferred);
   }
@@ -113,18 +140,32 @@ export function directoryChangedSince(db: Db, since: Instant): boolean {
   return changed !== undefined;
 }
 
-function list(db: Db, ohPoolId?: string): TriageGroup[] {
+interface Part {
+  cursor: DirectoryCursor | undefined;
+  limit: number;
+}
+
+function list(db: Db, ohPoolId?: string, part?: Part): TriageGroup[] {
+  const ofPool = ohPoolId === undefined ? undefined : eq(triageGroups.ohPoolId, ohPoolId);
+  const after = part?.cursor && isAfter(part.cursor);
   return db
     .select()
     .from(triageGroups)
-    .where(ohPoolId === undefined ? undefined : eq(triageGroups.ohPoolId, ohPoolId))
+    .where(and(ofPool, after))
     .orderBy(asc(triageGroups.ohPoolId), desc(triageGroups.isPreferred), asc(triageGroups.name))
+    .limit(part?.limit ?? -1)
     .all()
     .map(({ isPreferred: preferred, mhvTriageTeamId, ...same }) => ({
       ...same,
       preferred,
       ...(mhvTriageTeamId === null ? {} : { mhvTriageTeamId }),
     }));
+}
+
+/** The preferred name comes first, so `not preferred` grows as the order does. */
+function isAfter({ ohPoolId, preferred, name }: DirectoryCursor) {
+  const { ohPoolId: pool, isPreferred, name: own } = triageGroups;
+  return sql`(${pool}, NOT ${isPreferred}, ${own}) > (${ohPoolId}, ${preferred ? 0 : 1}, ${name})`;
 }
 
 function refuseFaulty(groups: NewTriageGroup[]): void {

@@ -27,7 +27,12 @@ export interface HistoryWish {
 
 /** A step of a session: it is known who the patient is at OH, or one window of messages is listed. */
 export type SessionProgress =
-  | { step: 'identified'; ohPatientId: string }
+  | {
+      step: 'identified';
+      ohPatientId: string;
+      /** The OH patient id that the caller named, when that patient was combined into this one. */
+      combinedFrom?: string;
+    }
   | {
       step: 'listed';
       ohPatientId: string;
@@ -62,4 +67,11 @@ export interface SessionView {
   /** How many of those MHV has. */
   delivered: number;
   error?: string;
+}
+
+/** Something that happened to a patient's history as a whole. */
+export interface SessionEvent {
+  at: Instant;
+  event: 'asked' | 'identified' | 'retry' | 'given up' | 'listed';
+  detail?: string;
 }

@@ -1,10 +1,10 @@
 /** What OH has of a patient, or of an archive, against what became of it. */
 import { and, count, eq, getTableColumns, inArray, type SQL, sql } from 'drizzle-orm';
-import type { Instant, Status } from '../message.ts';
+import type { Status } from '../message.ts';
 import { carrier, status } from './find.ts';
 import { ohOrderKey } from './held.ts';
 import type { Db } from './open.ts';
-import { archivePages, inbox, links, outbox, sessions } from './schema.ts';
+import { inbox, links, outbox, sessions } from './schema.ts';
 import type { Reconciled } from './store.ts';
 
 /** Most ids that one statement asks for. */
@@ -70,13 +70,4 @@ function reconcile(db: Db, which: SQL | undefined): Reconciled[] {
       ...(row.mhvMessageId ? { mhvMessageId: row.mhvMessageId } : {}),
       ...(row.errorCode ? { why: `${row.errorCode}: ${row.reason}` } : {}),
     }));
-}
-
-export function isPageTaken(db: Db, address: string): boolean {
-  const page = db.select().from(archivePages).where(eq(archivePages.address, address)).get();
-  return page !== undefined;
-}
-
-export function rememberPage(db: Db, address: string, now: Instant): void {
-  db.insert(archivePages).values({ address, takenAt: now }).onConflictDoNothing().run();
 }

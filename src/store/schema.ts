@@ -199,10 +199,10 @@ export const pauses = sqliteTable('pauses', {
   actor: text('actor').notNull(),
 });
 
-/** What triggers and views must know of the configuration. */
+/** What the file itself must know of the configuration: triggers and views, and whose it is. */
 export const settings = sqliteTable('settings', {
-  name: text('name').$type<'on_dead'>().primaryKey(),
-  value: text('value').$type<OnDead>().notNull(),
+  name: text('name').$type<'on_dead' | 'authority'>().primaryKey(),
+  value: text('value').notNull(),
 });
 
 /** Who may poll this file: one process at a time, for as long as it renews its heartbeat. */
@@ -240,12 +240,6 @@ export const quarantine = sqliteTable(
     index('quarantine_unpurged').on(t.lastSeenAt).where(sql`purged_at IS NULL`),
   ],
 );
-
-/** Pages of a feed's archive (RFC 5005) that were taken in whole, with everything before them. */
-export const archivePages = sqliteTable('archive_pages', {
-  address: text('address').primaryKey(),
-  takenAt: integer('taken_at').notNull(),
-});
 
 /** Which OH message is which MHV message. Knows ids, threads nothing. */
 export const links = sqliteTable(

@@ -7,6 +7,7 @@ import { holdPending, ohOrderKey, release } from './held.ts';
 import type { Db } from './open.ts';
 import { countListed } from './reconcile.ts';
 import { sessions } from './schema.ts';
+import { noteSession } from './session-events.ts';
 import type { ClaimedSession, HistoryWish, SessionProgress, SessionView } from './store.ts';
 
 type Row = typeof sessions.$inferSelect;
@@ -26,12 +27,14 @@ export function requestSession(
     db.insert(sessions)
       .values({ icn, ...named, ...asked, requestedAt: now, dueAt: now })
       .run();
+    noteSession(db, icn, { at: now, event: 'asked', detail: 'the patient is new' });
   } else if (row.state === 'dead' || !covers(row, asked)) {
     // Anew, the identity too: the patient may have been combined since. What is known stays once.
     if (row.state === 'pending' && row.ohPatientId) release(db, row.ohPatientId, now);
     db.update(sessions)
       .set({
-        ...named,
+        // Not the one named before: it may be why the listing failed.
+        namedOhPatientId: namedOhPatientId ?? null,
         since: row.since === null || since === undefined ? null : Math.min(row.since, since),
         until: row.until === null || until === undefined ? null : Math.max(row.until, until),
         state: 'pending',
@@ -48,6 +51,8 @@ export function requestSession(
       })
       .where(eq(sessions.icn, icn))
       .run();
+    const why = row.state === 'dead' ? 'it was given up' : 'a longer stretch';
+    noteSession(db, icn, { at: now, event: 'asked', detail: `anew: ${why}` });
   }
   return findSession(db, icn);
 }
@@ -144,9 +149,19 @@ export function advanceSession(
     .where(isStillHeld(claimed))
     .run();
   if (moved.changes === 0) return false;
-  if (progress.step === 'identified') holdPending(db, ohPatientId, now);
-  else insertEntries(db, progress.entries, now);
-  if (isFinished) release(db, ohPatientId, now);
+  if (progress.step === 'identified') {
+    holdPending(db, ohPatientId, now);
+    const { combinedFrom } = progress;
+    const from = combinedFrom ? `, into whom ${combinedFrom} was combined` : '';
+    const detail = `OH patient ${ohPatientId}${from}`;
+    noteSession(db, claimed.icn, { at: now, event: 'identified', detail });
+    return true;
+  }
+  insertEntries(db, progress.entries, now);
+  if (!isFinished) return true;
+  release(db, ohPatientId, now);
+  const { listed } = findSession(db, claimed.icn);
+  noteSession(db, claimed.icn, { at: now, event: 'listed', detail: `${listed} messages` });
   return true;
 }
 
@@ -168,6 +183,8 @@ export function failSession(
     .run();
   if (changed.changes === 0) return false;
   if (dueAt === undefined && claimed.ohPatientId) release(db, claimed.ohPatientId, now);
+  const event = dueAt === undefined ? 'given up' : 'retry';
+  noteSession(db, claimed.icn, { at: now, event, detail: `${outcome.code}: ${outcome.reason}` });
   return true;
 }
 

@@ -1,6 +1,8 @@
 /** The store on one SQLite file: runs each verb in its transaction and says what became due. */
 import type { DeliveredIds, Direction, Instant, Outgoing, Send, Undelivered } from '../message.ts';
 import { insertEntries, insertQuarantined, insertSend, insertTombstones } from './accept.ts';
+import { type ArchiveStore, SqliteArchive } from './archive.ts';
+import { authorityOf } from './authority.ts';
 import { configureOnDead } from './blocked.ts';
 import { Capacity } from './capacity.ts';
 import { type ClaimBounds, claim, nextDueAt } from './claim.ts';
@@ -9,10 +11,12 @@ import { Failures } from './failures.ts';
 import { countPending, counts, find, list } from './find.ts';
 import { groupCommit, type Write } from './group-commit.ts';
 import { learn, linkOf, linksOfReferences } from './links.ts';
+import { noteOnce } from './notes.ts';
 import { type Connection, type Db, open } from './open.ts';
 import { type OperatorStore, SqliteOperator } from './operator.ts';
 import { listPauses, pause, resume } from './pauses.ts';
-import { isPageTaken, reconcileIds, reconcileListed, rememberPage } from './reconcile.ts';
+import { reconcileIds, reconcileListed } from './reconcile.ts';
+import { listSessionEvents } from './session-events.ts';
 import {
   advanceSession,
   claimSessions,
@@ -70,6 +74,7 @@ export function openStore(options: StoreOptions): Store {
 class SqliteStore implements Store {
   readonly operator: OperatorStore;
   readonly directory: DirectoryStore;
+  readonly archive: ArchiveStore;
   readonly upkeep: UpkeepStore;
   readonly #connection: Connection;
   readonly #db: Db;
@@ -106,6 +111,7 @@ class SqliteStore implements Store {
       refuseWhenFull: () => this.#capacity.refuseWhenFull(),
     });
     this.directory = new SqliteDirectory(shared);
+    this.archive = new SqliteArchive(shared);
   }
 
   async acceptDocument({ entries, tombstones = [], quarantine }: PushedDocument) {
@@ -155,6 +161,10 @@ class SqliteStore implements Store {
     // The next message of the same patient may go now.
     this.#announce(claimed.lane);
     return held;
+  }
+
+  note(claimed: Claimed, note: Note) {
+    return this.#write(() => noteOnce(this.#db, claimed, note));
   }
 
   async uploadsOf(messageId: string) {
@@ -250,12 +260,12 @@ class SqliteStore implements Store {
       : reconcileIds(this.#db, of.ohMessageIds);
   }
 
-  async isPageTaken(address: string) {
-    return isPageTaken(this.#db, address);
+  async sessionEvents(icn: string) {
+    return listSessionEvents(this.#db, icn);
   }
 
-  rememberPage(address: string) {
-    return this.#write(() => rememberPage(this.#db, address, this.#now()));
+  belongsTo(authority: string) {
+    return this.#write(() => authorityOf(this.#db, authority));
   }
 
   async check() {

@@ -15,11 +15,13 @@ import type {
   Status,
   Undelivered,
 } from '../message.ts';
+import type { ArchiveStore } from './archive.ts';
 import type { DirectoryStore } from './directory.ts';
 import type {
   ClaimedSession,
   HistoryWish,
   Reconciled,
+  SessionEvent,
   SessionProgress,
   SessionView,
 } from './histories.ts';
@@ -98,7 +100,7 @@ export type Settlement =
 /** Something that happened within an attempt and belongs on the message's timeline. */
 export interface Note {
   at: Instant;
-  event: 'asked' | 'found' | 'not there';
+  event: 'asked' | 'found' | 'not there' | 'combined';
   detail?: string;
 }
 
@@ -209,6 +211,8 @@ export interface Store {
   readonly operator: OperatorStore;
   /** Which pool is which triage group. */
   readonly directory: DirectoryStore;
+  /** Which archived documents were taken in. */
+  readonly archive: ArchiveStore;
   /** What keeps the file in order, and who polls it. */
   readonly upkeep: UpkeepStore;
 
@@ -233,6 +237,8 @@ export interface Store {
   settleDuplicate(claimed: Claimed, ids: DeliveredIds): Promise<boolean>;
   /** Ends the attempt. False: the lease ran out and somebody else settled the row. */
   settle(claimed: Claimed, settlement: Settlement, notes?: Note[]): Promise<boolean>;
+  /** Puts on the timeline what an attempt found out, once for each message. */
+  note(claimed: Claimed, note: Note): Promise<void>;
   uploadsOf(messageId: string): Promise<Upload[]>;
   /** Remembers an upload as soon as it is answered: the send that needs it may still fail. */
   rememberUpload(messageId: string, upload: Upload): Promise<void>;
@@ -272,10 +278,11 @@ export interface Store {
   /** What became of each message that OH listed of the patient, or of each of these that was accepted. */
   reconcile(of: { icn: string } | { ohMessageIds: string[] }): Promise<Reconciled[]>;
 
-  /** True when this page of an archive was taken in, and everything before it. */
-  isPageTaken(address: string): Promise<boolean>;
-  rememberPage(address: string): Promise<void>;
+  /** What happened to a patient's history, oldest first; the latest 50. */
+  sessionEvents(icn: string): Promise<SessionEvent[]>;
 
+  /** Whose file it is: that of the authority that was named first. Ids of another mean somebody else. */
+  belongsTo(authority: string): Promise<string>;
   /** Throws when the file can't be written or the backlog is full. */
   check(): Promise<void>;
   close(): void;

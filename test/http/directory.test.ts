@@ -4,7 +4,7 @@ import { START, setup } from './setup.ts';
 const POOL = '2000009';
 
 function site(auth: Parameters<typeof setup>[0] = {}) {
-  const { url } = setup(auth);
+  const { url, store } = setup(auth);
   const call = (method: string, path: string, body?: unknown) =>
     fetch(`${url}/directory${path}`, {
       method,
@@ -12,7 +12,7 @@ function site(auth: Parameters<typeof setup>[0] = {}) {
         ? {}
         : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
     });
-  return { call, url };
+  return { call, url, store };
 }
 
 test('a pool is named, listed, and loses a name', async () => {
@@ -67,6 +67,12 @@ test('a bad field is refused by name as a problem document', async () => {
     expect(errors.map((fault) => fault.pointer)).toContain(pointer);
   }
   expect((await call('GET', '?pool=1')).status).toBe(422);
+  expect((await call('GET', '?limit=201')).status).toBe(422);
+  for (const cursor of ['1', '%20', Buffer.from('["1",true]').toString('base64url')]) {
+    const response = await call('GET', `?cursor=${cursor}`);
+    expect(response.status).toBe(422);
+    expect(await response.text()).toContain('must be a cursor this API gave');
+  }
   expect((await call('DELETE', `/${POOL}`)).status).toBe(422);
   expect(await (await call('GET', '')).json()).toEqual({ groups: [] });
 });
@@ -88,4 +94,40 @@ test('the API describes the directory', async () => {
   };
   expect(paths['/directory/{ohPoolId}']?.['put']?.summary).toBe('Say what a pool is called');
   expect(paths['/directory']?.['get']?.summary).toBeString();
+});
+
+test('a large directory comes in pages: each name once, in order, also when it changes meanwhile', async () => {
+  const { call, store } = site();
+  const groups = Array.from({ length: 120 }, (_, n) => ({
+    ohPoolId: String(2_000_000 + Math.floor(n / 3)),
+    name: `Klinik ${'ä€𝄞'[n % 3] ?? ''}${n}`,
+    stationNumber: '668',
+    preferred: n % 3 === 1,
+  }));
+  await store.directory.put(groups, 'csv', 'ann');
+  const whole = (await store.directory.list()).map(({ name }) => name);
+  const names: string[] = [];
+  const sizes: number[] = [];
+  const pageAfter = async (query: string) => {
+    const page = (await (await call('GET', query)).json()) as {
+      groups: { name: string; ohPoolId: string }[];
+      next?: string;
+    };
+    names.push(...page.groups.map(({ name }) => name));
+    sizes.push(page.groups.length);
+    return page;
+  };
+  let page = await pageAfter('');
+  // The last name that was shown is removed; the next page begins where it would have been.
+  const last = page.groups.at(-1);
+  const gone = await call(
+    'DELETE',
+    `/${last?.ohPoolId}?name=${encodeURIComponent(last?.name ?? '')}`,
+  );
+  expect(gone.status).toBe(204);
+  while (page.next !== undefined) page = await pageAfter(`?limit=40&cursor=${page.next}`);
+  expect(sizes).toEqual([50, 40, 30]);
+  expect(names).toEqual(whole);
+  const ofPool = await (await call('GET', '?poolId=2000001&limit=2')).json();
+  expect(ofPool).toMatchObject({ groups: [{ preferred: true }, {}], next: expect.any(String) });
 });

@@ -151,11 +151,12 @@ test('a session is accepted, asked for, and named in the words of MHV', async ()
   const site = setup();
   const icn = '1012345678V123456';
   const ask = async () => (await fetch(`${site.url}/sessions/${icn}`)).json();
+  const nothing = { authority: 'demo', listed: 0, delivered: 0 };
   expect(await ask()).toEqual({
+    ...nothing,
     status: 'NOT_STARTED',
     syncComplete: true,
-    listed: 0,
-    delivered: 0,
+    events: [],
   });
   const response = await fetch(`${site.url}/sessions`, {
     method: 'POST',
@@ -163,11 +164,11 @@ test('a session is accepted, asked for, and named in the words of MHV', async ()
     headers: { 'Content-Type': 'application/json' },
   });
   expect(response.status).toBe(202);
+  const underWay = { ...nothing, status: 'IN_PROGRESS', syncComplete: false };
+  expect(await response.json()).toEqual(underWay);
   expect(await ask()).toEqual({
-    status: 'IN_PROGRESS',
-    syncComplete: false,
-    listed: 0,
-    delivered: 0,
+    ...underWay,
+    events: [{ at: new Date(START).toISOString(), event: 'asked', detail: 'the patient is new' }],
   });
 });
 

@@ -135,3 +135,29 @@ test('whether a patient is being listed is looked up by index', async () => {
     { detail: 'SEARCH sessions USING INDEX sessions_listing (oh_patient_id=?)' },
   ]);
 });
+
+test('the timeline of a session tells who asked for what, and a lasting failure is one line', async () => {
+  const { store, query } = setup();
+  await store.requestSession(ICN);
+  const down = { kind: 'retry', code: 'fhir:503', reason: 'FHIR is in trouble.' } as const;
+  for (const dueAt of [START, START]) {
+    await store.failSession(await claimSession(store), down, dueAt);
+  }
+  await store.failSession(await claimSession(store), failure);
+  await store.requestSession(ICN);
+  const identity = { step: 'identified', ohPatientId: '7929590', combinedFrom: '7929111' } as const;
+  await store.advanceSession(await claimSession(store), identity);
+  await store.advanceSession(await claimSession(store), progress([1, 2], true));
+  const at = new Date(START).toISOString();
+  expect(query('SELECT * FROM session_timeline')).toEqual(
+    [
+      ['asked', 'the patient is new'],
+      ['retry', 'fhir:503: FHIR is in trouble.'],
+      ['given up', 'fhir:patient-unknown: Nobody has it.'],
+      ['asked', 'anew: it was given up'],
+      ['identified', 'OH patient 7929590, into whom 7929111 was combined'],
+      ['listed', '2 messages'],
+    ].map(([event, detail]) => ({ at, icn: ICN, event, detail })),
+  );
+  expect(await store.sessionEvents(ICN)).toHaveLength(6);
+});
