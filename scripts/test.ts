@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const CHECKS = ['format:check', 'lint', 'types', 'dead-code'];
+/** Ends a test that hangs; no measure of speed, so that a busy machine fails none. */
+const TEST_TIMEOUT_MS = 60_000;
 
 interface Counts {
   passed: number;
@@ -28,7 +30,8 @@ function runTests(): Counts {
   const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-test-'));
   const report = join(folder, 'junit.xml');
   try {
-    const ok = run('tests', ['test', '--reporter=junit', `--reporter-outfile=${report}`]);
+    const reporter = ['--reporter=junit', `--reporter-outfile=${report}`];
+    const ok = run('tests', ['test', `--timeout=${TEST_TIMEOUT_MS}`, ...reporter]);
     const counts = countsOf(report);
     // A file that can't be loaded fails the run without failing a test.
     return ok || counts.failed > 0 ? counts : { ...counts, failed: 1 };

@@ -36,7 +36,7 @@ function setup(
   return createMhvClient({
     baseUrl: `${url}/v1/sm/patient`,
     appToken: 'app-token',
-    timeoutMs: 200,
+    timeoutMs: 1500,
     now: () => NOW,
     ...options,
   });

@@ -29,7 +29,7 @@ function setup(url: string, options: Partial<MhvSessionOptions> = {}): Setup {
     baseUrl: `${url}/v1`,
     appToken: 'app-token',
     apiKey: 'key',
-    timeoutMs: 200,
+    timeoutMs: 1500,
     now: () => clock.now,
     ...options,
   });

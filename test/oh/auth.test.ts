@@ -29,7 +29,7 @@ function setup(
     clientId: 'exchange',
     clientSecret: 's3cret',
     scope: 'system/Patient.read system/Encounter.read',
-    timeoutMs: 200,
+    timeoutMs: 1500,
     ...options,
   } as AuthOptions;
   const randomId = (): string => {
@@ -51,7 +51,7 @@ function serveTokens(expiresInS = 570): Loopback {
 function read(server: Loopback, tokens: Loopback): Promise<{ status: number }> {
   const { authorizer } = setup(tokens.url);
   return authorizedCall(
-    { system: 'oh', method: 'POST', url: server.url, timeoutMs: 200, effect: 'write', context },
+    { system: 'oh', method: 'POST', url: server.url, timeoutMs: 1500, effect: 'write', context },
     authorizer,
   );
 }
@@ -310,7 +310,7 @@ describe('a call that needs authorization', () => {
   test('goes without a header when the service is open', async () => {
     using server = serve(() => new Response(null, { status: 401 }));
     const { url } = server;
-    const open = { system: 'fhir', method: 'GET', url, timeoutMs: 200, effect: 'read' } as const;
+    const open = { system: 'fhir', method: 'GET', url, timeoutMs: 1500, effect: 'read' } as const;
     const verdict = await verdictOf(authorizedCall({ ...open, context }, undefined));
     expect(verdict).toMatchObject({ kind: 'retry', code: 'fhir:unauthorized' });
     expect(server.seen[0]?.headers.has('authorization')).toBe(false);

@@ -31,7 +31,7 @@ function setup(options: Partial<OhFhirOptions> = {}): {
   const clock = { now: NOW };
   const fhir = createOhFhir({
     baseUrl: `${HOST}${ROOT}`,
-    timeoutMs: 500,
+    timeoutMs: 1500,
     now: () => clock.now,
     icnSystem: ICN_SYSTEM,
     stationSystem: STATION_SYSTEM,

@@ -18,7 +18,7 @@ function setup(
   url: string,
   options: Partial<OhMediaOptions> = {},
 ): ReturnType<typeof createOhMedia> {
-  return createOhMedia({ baseUrl: url, timeoutMs: 200, now: () => NOW, ...options });
+  return createOhMedia({ baseUrl: url, timeoutMs: 1500, now: () => NOW, ...options });
 }
 
 function serveFile(headers: Record<string, string>): ReturnType<typeof serve> {

@@ -25,7 +25,7 @@ function setup(
   const messaging = createOhMessaging({
     baseUrl: `${url}/messaging/demo/service`,
     authority: 'demo',
-    timeoutMs: 200,
+    timeoutMs: 1500,
     now: () => NOW,
     ...options,
   });
