@@ -1,80 +1,74 @@
-/** Acknowledged entries a second over HTTP, next to the same server with a commit for each request. */
+/**
+ * Acknowledged entries a second over HTTP, each acknowledged after its commit is on disk, next to
+ * the same server with a commit for each request. Server and load are a process each.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { start } from '../demo/processes.ts';
-import { feedDocument } from './documents.ts';
+import type { Load, LoadWish } from './load.ts';
+import { inTurn, median, rounded } from './rounds.ts';
 
 const CONNECTIONS = 64;
-const ROUND_MS = 4000;
-const WARM_UP_MS = 1000;
-const ROUNDS = 3;
+const DURATION_MS = 4000;
+const WARM_UP_MS = 1500;
+/** Odd, for the median. */
+const ROUNDS = 5;
 
-interface Round {
-  perSecond: number;
-  p99Ms: number;
-}
-
-/** Runs both sides in turn, a fresh file each; the median round of each side counts. */
+/** Each round of each side has a server and a file of its own; medians count. */
 export async function benchAck(): Promise<Record<string, number>> {
-  const shared: Round[] = [];
-  const each: Round[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    each.push(await measure('1'));
-    shared.push(await measure(''));
-  }
-  const best = median(shared);
-  const rival = median(each);
+  const rounds = await inTurn(ROUNDS, {
+    each: () => measure(1, '1'),
+    shared: () => measure(1),
+    of100: () => measure(100),
+  });
+  const { shared, each, of100 } = rounds;
   return {
-    ackPerSecond: Math.round(best.perSecond),
-    ackP99Ms: Number(best.p99Ms.toFixed(1)),
-    ackCommitEachPerSecond: Math.round(rival.perSecond),
-    ackVsCommitEach: Number((best.perSecond / rival.perSecond).toFixed(2)),
+    ackPerSecond: rounded(perSecond(shared)),
+    ackP50Ms: rounded(median(shared.map(({ p50Ms }) => p50Ms)), 1),
+    ackP99Ms: rounded(median(shared.map(({ p99Ms }) => p99Ms)), 1),
+    ackCpuMicrosPerEntry: rounded(cpuMicros(shared), 1),
+    ackCommitEachPerSecond: rounded(perSecond(each)),
+    ackVsCommitEach: rounded(perSecond(shared) / perSecond(each), 2),
+    ackEntriesPerSecondOf100: rounded(perSecond(of100)),
+    ackCpuMicrosPerEntryOf100: rounded(cpuMicros(of100), 1),
   };
 }
 
-async function measure(worksPerCommit: string): Promise<Round> {
+function perSecond(side: Load[]): number {
+  return median(side.map(({ entries, seconds }) => entries / seconds));
+}
+
+function cpuMicros(side: Load[]): number {
+  return median(side.map(({ entries, serverCpuMicros }) => serverCpuMicros / entries));
+}
+
+async function measure(entriesPerDocument: number, worksPerCommit = ''): Promise<Load> {
   const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-bench-'));
   const args = [join(folder, 'exchange.db'), worksPerCommit];
   const server = await start('server', 'scripts/bench/server.ts', folder, {}, args);
   try {
-    const url = `${server.ready['url']}/oh/feed`;
-    await load(url, WARM_UP_MS);
-    return await load(url, ROUND_MS);
+    const origin = String(server.ready['url']);
+    return await load({
+      url: `${origin}/oh/feed`,
+      cpuUrl: `${origin}/cpu`,
+      connections: CONNECTIONS,
+      entriesPerDocument,
+      warmUpMs: WARM_UP_MS,
+      durationMs: DURATION_MS,
+    });
   } finally {
     await server.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function load(url: string, durationMs: number): Promise<Round> {
-  const latencies: number[] = [];
-  const began = performance.now();
-  const until = began + durationMs;
-  async function connection(): Promise<void> {
-    while (performance.now() < until) {
-      const body = feedDocument(1);
-      const sent = performance.now();
-      const response = await fetch(url, {
-        method: 'POST',
-        body,
-        headers: { 'Content-Type': 'application/atom+xml' },
-      });
-      await response.arrayBuffer();
-      if (response.status !== 202) throw new Error(`The server answered ${response.status}`);
-      latencies.push(performance.now() - sent);
-    }
-  }
-  await Promise.all(Array.from({ length: CONNECTIONS }, connection));
-  const seconds = (performance.now() - began) / 1000;
-  const sorted = latencies.toSorted((a, b) => a - b);
-  return {
-    perSecond: latencies.length / seconds,
-    p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? 0,
-  };
-}
-
-function median(rounds: Round[]): Round {
-  const sorted = rounds.toSorted((a, b) => a.perSecond - b.perSecond);
-  return sorted[Math.floor(sorted.length / 2)] ?? { perSecond: 0, p99Ms: 0 };
+async function load(wish: LoadWish): Promise<Load> {
+  const script = join(import.meta.dir, 'load.ts');
+  const child = Bun.spawn([process.execPath, script, JSON.stringify(wish)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const printed = await child.stdout.text();
+  if ((await child.exited) !== 0) throw new Error('Something was not acknowledged as it should.');
+  return JSON.parse(printed) as Load;
 }

@@ -1,4 +1,7 @@
-/** The exchange's HTTP and store without its pollers, for the `ack` benchmark. Prints its URL. */
+/**
+ * The exchange's HTTP and store without its pollers, for the `ack` benchmark. Prints its URL; `/cpu`
+ * there is the processor time it has taken, in microseconds.
+ */
 import pino from 'pino';
 import { createApp } from '../../src/http/app.ts';
 import { openStore } from '../../src/store/sqlite.ts';
@@ -9,6 +12,8 @@ const store = openStore({
   path,
   leaseMs: 60_000,
   maxAttempts: 20,
+  maxBacklog: 1_000_000_000,
+  minFreeBytes: 1,
   now: Date.now,
   ...(worksPerCommit === '' ? {} : { worksPerCommit: Number(worksPerCommit) }),
 });
@@ -29,6 +34,10 @@ const app = createApp({
     feedSecrets: [],
     now: Date.now,
   },
+});
+app.get('/cpu', () => {
+  const { user, system } = process.cpuUsage();
+  return String(user + system);
 });
 app.listen({ hostname: '127.0.0.1', port: 0 });
 console.log(JSON.stringify({ url: app.server?.url.origin }));
