@@ -128,8 +128,8 @@ async function entriesPerSecond(side: Read, documents: Uint8Array[], size: numbe
   let entries = 0;
   while (performance.now() - began < ROUND_MS) {
     for (const document of documents) {
-      const read = side(document);
-      if (read instanceof Promise) await read;
+      const reading = side(document);
+      if (reading instanceof Promise) await reading;
       entries += size;
     }
   }
