@@ -38,10 +38,10 @@ export function readContent(element: XmlElement, outerBase: string | undefined):
   return { type: 'media', mediaType: type, text };
 }
 
-/** The authors among the children of an entry, source or feed, in order (RFC 4287 §3.2). */
-export function readAuthors(parent: XmlElement): AtomPerson[] {
+/** The authors among the child elements of an entry, source or feed, in order (RFC 4287 §3.2). */
+export function readAuthors(children: XmlElement[]): AtomPerson[] {
   const authors: AtomPerson[] = [];
-  for (const element of elementsOf(parent)) {
+  for (const element of children) {
     if (!isAtom(element, 'author')) continue;
     const person: AtomPerson = { name: '' };
     for (const part of elementsOf(element)) {

@@ -47,7 +47,7 @@ export function readEntry(element: XmlElement, place: EntryPlace): AtomEntry {
     id,
     updated,
     updatedAt,
-    authors: readEntryAuthors(element, children, place),
+    authors: readEntryAuthors(children, place),
     links: [],
     inReplyTo: [],
     extensions: [],
@@ -110,7 +110,13 @@ function single(
   children: XmlElement[],
   place: EntryPlace,
 ): XmlElement {
-  const [element, second] = children.filter((child) => isAtom(child, name));
+  let element: XmlElement | undefined;
+  let second: XmlElement | undefined;
+  for (const child of children) {
+    if (!isAtom(child, name)) continue;
+    if (element === undefined) element = child;
+    else second ??= child;
+  }
   if (element === undefined) {
     throw elementError(`atom:${name} is missing`, entry, place.path, place.document);
   }
@@ -119,15 +125,11 @@ function single(
   throw elementError(what, second, `${place.path}/${name}[2]`, place.document);
 }
 
-function readEntryAuthors(
-  entry: XmlElement,
-  children: XmlElement[],
-  place: EntryPlace,
-): AtomPerson[] {
-  const own = readAuthors(entry);
+function readEntryAuthors(children: XmlElement[], place: EntryPlace): AtomPerson[] {
+  const own = readAuthors(children);
   if (own.length > 0) return own;
   const source = children.find((child) => isAtom(child, 'source'));
-  const ofSource = source === undefined ? [] : readAuthors(source);
+  const ofSource = source === undefined ? [] : readAuthors(elementsOf(source));
   return ofSource.length > 0 ? ofSource : place.feedAuthors;
 }
 

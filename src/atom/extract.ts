@@ -81,16 +81,16 @@ function linkedMessage(entry: AtomEntry, extraction: Extraction): LinkedMessage 
 
 /** The message a link names; a sentence when it is not ours to follow; undefined for other links. */
 function messageOfLink(href: string, extraction: Extraction): LinkedMessage | string | undefined {
-  if (!URL.canParse(href)) return undefined;
-  const url = new URL(href);
+  const url = URL.parse(href);
+  if (url === null) return undefined;
   const segments = url.pathname.split('/');
   const [authority, patients, patient, box, messages, message] = segments.slice(-6);
   if (patients !== 'patients' || messages !== 'messages') return undefined;
   if (box !== 'inbox' && box !== 'outbox') return undefined;
   if (authority === undefined || patient === undefined || message === undefined) return undefined;
-  const base = new URL(extraction.messagingBaseUrl);
-  if (url.origin !== base.origin) return 'An alternate link names another host';
-  if (segments.slice(0, -6).join('/') !== base.pathname.replace(/\/$/, '')) {
+  const service = serviceOf(extraction);
+  if (url.origin !== service.origin) return 'An alternate link names another host';
+  if (segments.slice(0, -6).join('/') !== service.path) {
     return 'An alternate link names another messaging service';
   }
   if (decoded(authority) !== extraction.authority)
@@ -101,6 +101,18 @@ function messageOfLink(href: string, extraction: Extraction): LinkedMessage | st
   if (!isId(messageId)) return 'An alternate link holds no usable message id';
   if (messageId.includes(',')) return 'An alternate link names more than one message';
   return { patientId, messageId, box };
+}
+
+const services = new WeakMap<Extraction, { origin: string; path: string }>();
+
+/** Origin and path of the messaging service; every link of a document is held against it. */
+function serviceOf(extraction: Extraction): { origin: string; path: string } {
+  const known = services.get(extraction);
+  if (known !== undefined) return known;
+  const { origin, pathname } = new URL(extraction.messagingBaseUrl);
+  const service = { origin, path: pathname.replace(/\/$/, '') };
+  services.set(extraction, service);
+  return service;
 }
 
 function idOfAtomId(entry: AtomEntry, { idPrefix }: Extraction): string | undefined {
@@ -149,6 +161,7 @@ function parentOf(entry: AtomEntry, extraction: Extraction): string | undefined 
 }
 
 function decoded(segment: string): string | undefined {
+  if (!segment.includes('%')) return segment;
   try {
     return decodeURIComponent(segment);
   } catch {

@@ -84,10 +84,11 @@ function readFeed(
 ): AtomDocument {
   const result = emptyDocument('feed');
   const base = baseOf(document.root, outermostBase);
-  const feedAuthors = readAuthors(document.root);
+  const children = elementsOf(document.root);
+  const feedAuthors = readAuthors(children);
   const tombstones: XmlElement[] = [];
   let index = 0;
-  for (const child of elementsOf(document.root)) {
+  for (const child of children) {
     if (isAtom(child, 'entry')) {
       if (index === limits.maxEntries) throw tooMany('entries', child, document, limits);
       const path = `feed/entry[${index + 1}]`;

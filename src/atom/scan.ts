@@ -8,7 +8,7 @@
 import { ExchangeError } from '../errors.ts';
 import { declarationFault, startsWithDeclaration } from './declaration.ts';
 import type { AtomLimits } from './limits.ts';
-import { nameEnd, shownName, spaceEnd } from './names.ts';
+import { ILLEGAL_CHARACTER, nameEnd, PROSE_ELEMENTS, shownName, spaceEnd } from './names.ts';
 import type { Positions } from './position.ts';
 import { namesLegalCharacter, REFERENCE_AT } from './references.ts';
 
@@ -17,6 +17,8 @@ export interface Scanned {
   body: string;
   /** Offset in the scanned text of each element's start tag, in document order. */
   starts: number[];
+  /** No element of `PROSE_ELEMENTS` holds an element or a CDATA section. */
+  isProsePlain: boolean;
 }
 
 /**
@@ -27,9 +29,6 @@ export interface Scanned {
 export function scanXml(text: string, limits: AtomLimits, positions: Positions): Scanned {
   return new Scanner(text, limits, positions).scan();
 }
-
-/** What XML 1.0 §2.2 allows nowhere. Surrogates pass: the decoder gives none that is alone. */
-const ILLEGAL_CHARACTER = /[^\t\n\u0020-\uFFFD]/;
 
 const EXCLAMATION = 0x21;
 const QUOTE = 0x22;
@@ -48,6 +47,7 @@ class Scanner {
   readonly #kept: string[] = [];
   #keptFrom = 0;
   #references = 0;
+  #isProsePlain = true;
   #nextAmpersand: number;
   #nextSectionEnd: number;
 
@@ -75,7 +75,8 @@ class Scanner {
     }
     if (this.#starts.length === 0) throw this.#fault(text.length, 'The document has no element');
     this.#kept.push(text.slice(this.#keptFrom));
-    return { body: this.#kept.join(''), starts: this.#starts };
+    const body = this.#kept.join('');
+    return { body, starts: this.#starts, isProsePlain: this.#isProsePlain };
   }
 
   #declaration(): number {
@@ -155,6 +156,7 @@ class Scanner {
         throw this.#fault(at, 'A CDATA section outside the root element');
       const end = this.#endOf(']]>', at + 9, 'A CDATA section is not closed', at);
       this.#passOver(end);
+      this.#noteMarkup();
       return end;
     }
     if (/^<!doctype/i.test(text.slice(at, at + 9))) {
@@ -185,6 +187,7 @@ class Scanner {
     if (end === at + 1) throw this.#fault(at, 'A "<" that starts no element');
     const name = text.slice(at + 1, end);
     if (this.#openNames.length === 0) this.#checkRoot(at, name);
+    this.#noteMarkup();
     const { maxElements, maxDepth } = this.#limits;
     if (this.#starts.push(at) > maxElements) throw this.#excess(at, `${maxElements} elements`);
     const tagEnd = this.#attributes(at, end);
@@ -198,6 +201,11 @@ class Scanner {
     if (this.#openNames.push(name) > maxDepth)
       throw this.#excess(at, `${maxDepth} nested elements`);
     return tagEnd + 1;
+  }
+
+  #noteMarkup(): void {
+    const parent = this.#openNames.at(-1);
+    if (parent !== undefined && PROSE_ELEMENTS.includes(parent)) this.#isProsePlain = false;
   }
 
   #checkRoot(at: number, name: string): void {
@@ -226,9 +234,8 @@ class Scanner {
       if (seen?.has(name)) throw this.#fault(nameStart, 'A repeated attribute');
       seen = (seen ?? new Set()).add(name);
       const { maxAttributes } = this.#limits;
-      if (seen.size > maxAttributes) {
+      if (seen.size > maxAttributes)
         throw this.#excess(nameStart, `${maxAttributes} attributes in one element`);
-      }
       const equals = spaceEnd(text, end);
       const open = spaceEnd(text, equals + 1);
       const quote = text.charCodeAt(open);

@@ -2,16 +2,31 @@
 import { createHash } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { ExchangeError } from '../errors.ts';
-import type { Entry, Instant, Send } from '../message.ts';
+import type { Direction, Entry, Instant, Send } from '../message.ts';
 import { held, isBeingListed, noteHeld, ohOrderKey } from './held.ts';
 import type { Db } from './open.ts';
 import { inbox, quarantine, tombstones } from './schema.ts';
+import { compiledOnce } from './statement.ts';
 import type { Idempotency, QuarantinedDocument, Tombstone } from './store.ts';
 
-type Row = typeof inbox.$inferInsert;
-
-/** Compiled once for each connection: triggers make the statement slow to compile, not to run. */
-const inserts = new WeakMap<Db, ReturnType<typeof prepareInsert>>();
+/** What a new row says; the other columns have their defaults, or are empty. */
+interface Row {
+  id: string;
+  direction: Direction;
+  orderKey: string;
+  payload: string;
+  dueAt: Instant;
+  acceptedAt: Instant;
+  icn: string | null;
+  ohPatientId: string | null;
+  ohMessageId: string | null;
+  mhvMessageId: string | null;
+  dedupeKey: string | null;
+  requestDigest: string | null;
+  source: Entry['source'] | null;
+  /** 1: held, whatever is before it; 0: only behind an earlier row of its order key. */
+  blocked: 0 | 1;
+}
 
 /**
  * Rows whose dedupe key is known are left as they are. What the feed announces of a patient whose
@@ -88,41 +103,40 @@ export function insertQuarantined(db: Db, document: QuarantinedDocument, now: In
 
 /** Returns 0 when a row with the same dedupe key is there. */
 function insertRow(db: Db, row: Row): number {
-  const insert = inserts.get(db) ?? prepareInsert(db);
-  inserts.set(db, insert);
-  const absent = {
-    icn: null,
-    ohPatientId: null,
-    ohMessageId: null,
-    mhvMessageId: null,
-    source: null,
-    blocked: false,
-  };
-  return insert.run({ ...absent, dedupeKey: null, requestDigest: null, ...row }).changes;
+  return insertion(db).run(row).changes;
 }
 
-function prepareInsert(db: Db) {
-  return db
+const value = (name: keyof Row) => sql.placeholder(name);
+
+/**
+ * Says itself whether the row must wait: a trigger would have to write the row, and its place in the
+ * index of what is due, a second time. No earlier row has a greater seq, so each of the same order
+ * key is before it.
+ */
+const insertion = compiledOnce<keyof Row>((db) =>
+  db
     .insert(inbox)
     .values({
-      id: sql.placeholder('id'),
-      direction: sql.placeholder('direction'),
-      orderKey: sql.placeholder('orderKey'),
-      payload: sql.placeholder('payload'),
-      dueAt: sql.placeholder('dueAt'),
-      icn: sql.placeholder('icn'),
-      ohPatientId: sql.placeholder('ohPatientId'),
-      ohMessageId: sql.placeholder('ohMessageId'),
-      mhvMessageId: sql.placeholder('mhvMessageId'),
-      acceptedAt: sql.placeholder('acceptedAt'),
-      dedupeKey: sql.placeholder('dedupeKey'),
-      requestDigest: sql.placeholder('requestDigest'),
-      source: sql.placeholder('source'),
-      blocked: sql.placeholder('blocked'),
+      id: value('id'),
+      direction: value('direction'),
+      orderKey: value('orderKey'),
+      payload: value('payload'),
+      dueAt: value('dueAt'),
+      acceptedAt: value('acceptedAt'),
+      icn: value('icn'),
+      ohPatientId: value('ohPatientId'),
+      ohMessageId: value('ohMessageId'),
+      mhvMessageId: value('mhvMessageId'),
+      dedupeKey: value('dedupeKey'),
+      requestDigest: value('requestDigest'),
+      source: value('source'),
+      blocked: sql<boolean>`${value('blocked')}
+        OR EXISTS (SELECT 1 FROM inbox WHERE state = 'pending' AND order_key = ${value('orderKey')})
+        OR EXISTS (SELECT 1 FROM settings WHERE name = 'on_dead' AND value = 'hold')
+        AND EXISTS (SELECT 1 FROM inbox WHERE state = 'dead' AND order_key = ${value('orderKey')})`,
     })
-    .onConflictDoNothing()
-    .prepare();
-}
+    .onConflictDoNothing(),
+);
 
 function entryRow(entry: Entry, now: Instant): Row {
   return {
@@ -131,10 +145,14 @@ function entryRow(entry: Entry, now: Instant): Row {
     orderKey: ohOrderKey(entry.ohPatientId),
     payload: JSON.stringify(entry),
     dueAt: now,
+    acceptedAt: now,
+    icn: null,
     ohPatientId: entry.ohPatientId,
     ohMessageId: entry.ohMessageId,
-    acceptedAt: now,
+    mhvMessageId: null,
+    requestDigest: null,
     source: entry.source,
+    blocked: 0,
     // The instant, not the text: 10:00Z and 12:00+02:00 are the same version (RFC 4287 §4.2.15).
     dedupeKey: `atom:${entry.updatedAt}:${entry.atomId}`,
   };
@@ -147,9 +165,13 @@ function sendRow(send: Send, idempotency: Idempotency | undefined, now: Instant)
     orderKey: `icn:${send.icn}`,
     payload: JSON.stringify(send),
     dueAt: now,
-    icn: send.icn,
-    mhvMessageId: send.mhvMessageId ?? null,
     acceptedAt: now,
+    icn: send.icn,
+    ohPatientId: null,
+    ohMessageId: null,
+    mhvMessageId: send.mhvMessageId ?? null,
+    source: null,
+    blocked: 0,
     dedupeKey: idempotency ? `idempotency:${idempotency.key}` : null,
     requestDigest: idempotency?.requestDigest ?? null,
   };

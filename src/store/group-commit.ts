@@ -32,6 +32,10 @@ export function groupCommit(
 ): Write {
   let waiting: Waiting[] = [];
 
+  // Not better-sqlite3's nested transaction: making one costs as much as a small work itself.
+  const savepoint = sqlite.prepare('SAVEPOINT work');
+  const release = sqlite.prepare('RELEASE work');
+  const undo = sqlite.prepare('ROLLBACK TO work');
   const commitBatch = sqlite.transaction((batch: Waiting[]) => {
     for (const one of batch) one.run();
   });
@@ -51,20 +55,21 @@ export function groupCommit(
 
   return <T>(work: Work<T>) =>
     new Promise<T>((resolve, reject) => {
-      // A nested better-sqlite3 transaction is a savepoint.
-      const savepoint = sqlite.transaction(work);
       let tell: () => void;
       waiting.push({
         run() {
+          savepoint.run();
           try {
-            const result = savepoint();
+            const result = work();
             tell = () => resolve(result);
           } catch (error) {
             // A full disk or an I/O error ends the whole transaction, not just the savepoint: what
             // ran before is undone too, and what would run next would commit on its own.
             if (!sqlite.inTransaction) throw error;
+            undo.run();
             tell = () => reject(error);
           }
+          release.run();
         },
         tell: () => tell(),
         fail: reject,

@@ -6,14 +6,10 @@ import { and, asc, eq, isNull, max, notInArray, sql } from 'drizzle-orm';
 import type { Instant } from '../message.ts';
 import type { Db } from './open.ts';
 import { attempts, events, inbox, sessions } from './schema.ts';
+import { compiledOnce } from './statement.ts';
 
 /** Also written in drizzle/, where triggers keep such rows blocked. */
 const PREFIX = 'held:';
-
-type Lookup = ReturnType<typeof prepareLookup>;
-
-/** Compiled once for each connection: every entry of the feed asks. */
-const lookups = new WeakMap<Db, Lookup>();
 
 /** The order key of messages that concern one patient at OH. */
 export function ohOrderKey(ohPatientId: string): string {
@@ -26,23 +22,20 @@ export function isHeldKey(orderKey: string): boolean {
 
 /** True from when the patient's OH id is known until the listing ended or was given up. */
 export function isBeingListed(db: Db, ohPatientId: string): boolean {
-  const lookup = lookups.get(db) ?? prepareLookup(db);
-  lookups.set(db, lookup);
-  return lookup.get({ ohPatientId }) !== undefined;
+  return listing(db).hasRow({ ohPatientId });
 }
 
-function prepareLookup(db: Db) {
-  return db
+/** Every entry of the feed asks. */
+const listing = compiledOnce<'ohPatientId'>((db) =>
+  db
     .select({ icn: sessions.icn })
     .from(sessions)
-    .where(and(sql`state = 'pending'`, eq(sessions.ohPatientId, sql.placeholder('ohPatientId'))))
-    .limit(1)
-    .prepare();
-}
+    .where(and(sql`state = 'pending'`, eq(sessions.ohPatientId, sql.placeholder('ohPatientId')))),
+);
 
 /** The same row, to be accepted as one that waits. */
-export function held<R extends { orderKey: string }>(row: R): R & { blocked: true } {
-  return { ...row, orderKey: PREFIX + row.orderKey, blocked: true };
+export function held<R extends { orderKey: string }>(row: R): R & { blocked: 1 } {
+  return { ...row, orderKey: PREFIX + row.orderKey, blocked: 1 };
 }
 
 /** Holds what the feed announced before the patient's OH id was known, but for what is in hand. */

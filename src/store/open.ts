@@ -15,7 +15,7 @@ export interface Connection {
 }
 
 /** What the statements of this room are built on; those that write run inside a transaction. */
-export type Db = BetterSQLite3Database;
+export type Db = BetterSQLite3Database & { $client: Database.Database };
 
 /** Folder of the SQL migrations. */
 export const MIGRATIONS = new URL('../../drizzle', import.meta.url).pathname;

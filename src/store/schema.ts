@@ -36,8 +36,9 @@ const queueColumns = () => ({
   /** Rows with the same key are worked on one after the other, in order of `seq`. */
   orderKey: text('order_key').notNull(),
   /**
-   * True while a pending row must wait for an earlier one of its order key. Kept by the triggers in
-   * drizzle/, so that a claim costs the same however many rows wait behind one patient's first.
+   * True while a pending row must wait for an earlier one of its order key, so that a claim costs the
+   * same however many rows wait behind one patient's first. Kept by the triggers in drizzle/, and for a
+   * new row of the inbox by the statement that accepts it.
    */
   blocked: integer('blocked', { mode: 'boolean' }).notNull().default(false),
   payload: text('payload').notNull(),
