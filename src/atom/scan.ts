@@ -75,8 +75,7 @@ class Scanner {
     }
     if (this.#starts.length === 0) throw this.#fault(text.length, 'The document has no element');
     this.#kept.push(text.slice(this.#keptFrom));
-    const body = this.#kept.join('');
-    return { body, starts: this.#starts, isProsePlain: this.#isProsePlain };
+    return { body: this.#kept.join(''), starts: this.#starts, isProsePlain: this.#isProsePlain };
   }
 
   #declaration(): number {
@@ -288,14 +287,14 @@ class Scanner {
   }
 
   #fault(at: number, what: string): ExchangeError {
-    const position = this.#positions.at(at);
-    const message = `${what} (line ${position.line}, column ${position.column}).`;
-    return new ExchangeError('malformed', message, position);
+    const { line, column } = this.#positions.at(at);
+    const message = `${what} (line ${line}, column ${column}).`;
+    return new ExchangeError('malformed', message, { line, column });
   }
 
   #excess(at: number, limit: string): ExchangeError {
-    const position = this.#positions.at(at);
-    const message = `The document has more than ${limit} (line ${position.line}).`;
-    return new ExchangeError('too-large', message, position);
+    const { line, column } = this.#positions.at(at);
+    const message = `The document has more than ${limit} (line ${line}).`;
+    return new ExchangeError('too-large', message, { line, column });
   }
 }

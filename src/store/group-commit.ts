@@ -1,6 +1,11 @@
 /**
  * One fsync for many requests. Work that is submitted while others wait shares the next transaction,
  * and nobody is told of success before that transaction is on disk.
+ *
+ * A transaction begins one turn of the event loop after its first work; what arrives while it is
+ * committed waits for the next. With 64 connections that shares a commit among 42 to 47 requests;
+ * waiting on until no more arrive made it 57, waiting a millisecond 52, and neither more requests a
+ * second than the measurements differ among themselves.
  */
 import type { Database } from 'better-sqlite3';
 
