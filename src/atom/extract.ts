@@ -81,6 +81,9 @@ function linkedMessage(entry: AtomEntry, extraction: Extraction): LinkedMessage 
 
 /** The message a link names; a sentence when it is not ours to follow; undefined for other links. */
 function messageOfLink(href: string, extraction: Extraction): LinkedMessage | string | undefined {
+  const service = serviceOf(extraction);
+  const plain = plainMessageOfLink(href, service.plainPrefix);
+  if (plain !== undefined) return plain;
   const url = URL.parse(href);
   if (url === null) return undefined;
   const segments = url.pathname.split('/');
@@ -88,7 +91,6 @@ function messageOfLink(href: string, extraction: Extraction): LinkedMessage | st
   if (patients !== 'patients' || messages !== 'messages') return undefined;
   if (box !== 'inbox' && box !== 'outbox') return undefined;
   if (authority === undefined || patient === undefined || message === undefined) return undefined;
-  const service = serviceOf(extraction);
   if (url.origin !== service.origin) return 'An alternate link names another host';
   if (segments.slice(0, -6).join('/') !== service.path) {
     return 'An alternate link names another messaging service';
@@ -103,14 +105,42 @@ function messageOfLink(href: string, extraction: Extraction): LinkedMessage | st
   return { patientId, messageId, box };
 }
 
-const services = new WeakMap<Extraction, { origin: string; path: string }>();
+/** Characters that a URL leaves as they are, no dot among them, and the colon of ids escaped. */
+const PLAIN_REST = /^([\w~:-]{1,256})\/(inbox|outbox)\/messages\/((?:[\w~:-]|%3A){1,256})$/;
 
-/** Origin and path of the messaging service; every link of a document is held against it. */
-function serviceOf(extraction: Extraction): { origin: string; path: string } {
+/** A link just as we would write it needs no reading as a URL, which takes most of the time. */
+function plainMessageOfLink(href: string, prefix: string | undefined): LinkedMessage | undefined {
+  if (prefix === undefined || !href.startsWith(prefix)) return undefined;
+  const [, patientId, box, messageId] = PLAIN_REST.exec(href.slice(prefix.length)) ?? [];
+  if (patientId === undefined || messageId === undefined) return undefined;
+  return {
+    patientId,
+    messageId: messageId.replaceAll('%3A', ':'),
+    box: box === 'inbox' ? 'inbox' : 'outbox',
+  };
+}
+
+interface Service {
+  origin: string;
+  path: string;
+  /** What every link as we would write it starts with; undefined where a URL would change it. */
+  plainPrefix: string | undefined;
+}
+
+const services = new WeakMap<Extraction, Service>();
+
+/** The messaging service, against which every link of a document is held. */
+function serviceOf(extraction: Extraction): Service {
   const known = services.get(extraction);
   if (known !== undefined) return known;
-  const { origin, pathname } = new URL(extraction.messagingBaseUrl);
-  const service = { origin, path: pathname.replace(/\/$/, '') };
+  const { messagingBaseUrl, authority } = extraction;
+  const { origin, pathname, href } = new URL(messagingBaseUrl);
+  const isPlain = href === messagingBaseUrl && /^(?!\.{1,2}$)[\w.~-]+$/.test(authority);
+  const service = {
+    origin,
+    path: pathname.replace(/\/$/, ''),
+    plainPrefix: isPlain ? `${messagingBaseUrl}/${authority}/patients/` : undefined,
+  };
   services.set(extraction, service);
   return service;
 }

@@ -249,3 +249,36 @@ describe('the message that an entry answers', () => {
     expect(parentOf(attributes)).toBeUndefined();
   });
 });
+
+describe('a link is read alike, as we would write it and as another URL of the same', () => {
+  const { patientElement: _, ...byLink } = extraction;
+  const read = (href: string) => {
+    try {
+      return entryOf('urn:other:1', link(href), byLink);
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+
+  test.each([
+    '7929590/inbox/messages/2170961660%3A-6%3A0%3A0',
+    '7929590/outbox/messages/2170961660%3a-6%3a0%3a0',
+    '7929590/inbox/messages/2170961660:-6:0:0',
+    '7929590/inbox/messages/1?a=b#c',
+    'patients/inbox/messages/1',
+    '1/inbox/messages/1%2C2',
+    '1/inbox/messages/1,2',
+    '1/inbox/messages/%2e%2e',
+    '1/inbox/messages/..',
+    '../inbox/messages/1',
+    '1/inbox/messages/',
+    '1/inbox/messages/a%2Fb',
+    'x/patients/1/inbox/messages/1',
+    `${'1'.repeat(257)}/inbox/messages/1`,
+    `1/inbox/messages/${'%3A'.repeat(257)}`,
+    `1/inbox/messages/${'%3A'.repeat(256)}`,
+  ])('%s', (rest) => {
+    const shouted = patients.replace('https://oh.example', 'HTTPS://OH.example');
+    expect(read(`${patients}/${rest}`)).toEqual(read(`${shouted}/${rest}`));
+  });
+});
