@@ -21,6 +21,8 @@ interface Source {
   source?: string;
 }
 
+/** 2^53 has 16 digits. */
+const UNSAFE_DIGITS = /\d{16}/;
 const MAX_INT64 = 9_223_372_036_854_775_807n;
 
 /** An id that arrives as a number or a string and leaves as a string. */
@@ -37,8 +39,15 @@ export function readJson<T>(
 ): T {
   const parsed = schema.safeParse(parseJson(response.text()));
   if (parsed.success) return parsed.data;
-  const { system, effect } = request;
-  throw new UpstreamError({
+  throw unreadable(response, request);
+}
+
+/** The verdict on an answer that is not what the contract promises, see `readJson`. */
+export function unreadable(
+  response: UpstreamResponse,
+  { system, effect }: Pick<UpstreamRequest, 'system' | 'effect'>,
+): UpstreamError {
+  return new UpstreamError({
     kind: effect === 'write' ? 'in-doubt' : 'retry',
     code: `${system}:unreadable`,
     reason: `The answer of ${system} is not the JSON its contract promises.`,
@@ -52,7 +61,8 @@ export function readJson<T>(
  */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text, keepDigits);
+    // A reviver is asked about every value; without so many digits in a row there is nothing to keep.
+    return UNSAFE_DIGITS.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -97,11 +97,11 @@ export function retryAfterMs(headers: Headers, now: number): number | undefined 
 }
 
 async function readBounded(
-  stream: ReadableStream<Uint8Array> | null,
+  stream: ReadableStream<Uint8Array<ArrayBuffer>> | null,
   maxBytes: number,
   request: UpstreamRequest,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   for await (const chunk of stream ?? []) {
     size += chunk.byteLength;
@@ -114,6 +114,8 @@ async function readBounded(
     }
     chunks.push(chunk);
   }
+  const [only] = chunks;
+  if (only && chunks.length === 1) return only;
   const body = new Uint8Array(size);
   let offset = 0;
   for (const chunk of chunks) {

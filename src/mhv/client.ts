@@ -5,7 +5,7 @@
  * token without a patient's session, for the object store too) are ours, and this is the only file that knows them.
  */
 import { z } from 'zod';
-import { idSchema, readJson } from '../json.ts';
+import { idSchema, readJson, unreadable } from '../json.ts';
 import type { Instant, ToMhv } from '../message.ts';
 import type { CallContext, UpstreamResponse } from '../upstream.ts';
 import { isSuccess, type MhvCaller, type MhvOptions, type MhvRequest, mhvCall } from './calls.ts';
@@ -49,6 +49,8 @@ export interface MhvClient {
     context: CallContext,
   ): Promise<{ lgAttachmentId: string }>;
 }
+
+const storedSchema = z.object({ id: idSchema, threadId: idSchema, ohMessageId: z.string() });
 
 /** A client for one MHV. */
 export function createMhvClient(options: MhvClientOptions): MhvClient {
@@ -136,13 +138,10 @@ function idsIn(
   ohMessageId: string,
   effect: 'read' | 'write',
 ): MhvMessageIds {
-  const schema = z.object({
-    id: idSchema,
-    threadId: idSchema,
-    ohMessageId: z.literal(ohMessageId),
-  });
-  const { id, threadId } = readJson(response, schema, { system: 'mhv', effect });
-  return { mhvMessageId: id, mhvThreadId: threadId };
+  const request = { system: 'mhv', effect } as const;
+  const answer = readJson(response, storedSchema, request);
+  if (answer.ohMessageId !== ohMessageId) throw unreadable(response, request);
+  return { mhvMessageId: answer.id, mhvThreadId: answer.threadId };
 }
 
 /** ISO 8601 in UTC without milliseconds. */

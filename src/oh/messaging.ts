@@ -11,7 +11,7 @@ import {
   type OhMessagingOptions,
   urlOf,
 } from './messaging-calls.ts';
-import { findPools, getPools, type OhPool, personnelAccess, poolAccess } from './pools.ts';
+import { createPoolReader, findPools, type OhPool, personnelAccess, poolAccess } from './pools.ts';
 import { type OhSendRequest, type OhSent, send } from './sending.ts';
 import { createSurvivors } from './survivors.ts';
 
@@ -38,7 +38,7 @@ export interface OhMessaging {
   listMessages(request: OhListRequest, context: CallContext): Promise<OhListedMessage[]>;
   /** Sends as the patient to a pool. A lost answer or 5xx is `in-doubt`: list the outbox first. */
   send(request: OhSendRequest, context: CallContext): Promise<OhSent>;
-  /** Reads pools by id. */
+  /** Reads pools by id. One asked for alone is kept for a minute: every message of a pool asks. */
   getPools(ids: string[], context: CallContext): Promise<OhPool[]>;
   /** Finds pools by the start of their name; all of them when it is empty. */
   findPools(name: string, context: CallContext): Promise<OhPool[]>;
@@ -52,11 +52,12 @@ export interface OhMessaging {
 export function createOhMessaging(messagingOptions: OhMessagingOptions): OhMessaging {
   const survivors = createSurvivors(messagingOptions.now);
   const options: MessagingAccess = { ...messagingOptions, survivors };
+  const pools = createPoolReader(options);
   return {
     getMessage: (request, context) => getMessage(options, request, context),
     listMessages: (request, context) => listMessages(options, request, context),
     send: (request, context) => send(options, request, context),
-    getPools: (ids, context) => getPools(options, ids, context),
+    getPools: (ids, context) => pools(ids, context),
     findPools: (name, context) => findPools(options, name, context),
     poolAccess: (ids, context) => poolAccess(options, ids, context),
     personnelAccess: (ids, context) => personnelAccess(options, ids, context),

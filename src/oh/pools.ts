@@ -1,5 +1,6 @@
 /** Pools, and who can be written to. */
 import { z } from 'zod';
+import { createCache } from '../cache.ts';
 import { idSchema, readJson } from '../json.ts';
 import type { CallContext } from '../upstream.ts';
 import { get, type OhMessagingOptions, urlOf } from './messaging-calls.ts';
@@ -17,8 +18,33 @@ const poolAccessSchema = z.object({ recipientAccessStatusByPoolId: accessSchema 
 const personnelAccessSchema = z.object({ recipientAccessStatusByPersonnelId: accessSchema });
 const READ = { system: 'oh', effect: 'read' } as const;
 
-/** Reads pools by id; unknown ones are left out, and when none exists it is `rejected`, `oh:pool-unknown`. */
-export async function getPools(
+/** A pool that is renamed goes by its old name for so long. */
+const KEPT_MS = 60_000;
+const MAX_KEPT = 1000;
+/** A read, a new token, the read again. */
+const MAX_CALLS = 3;
+
+/**
+ * Reads pools by id; unknown ones are left out, and when none exists it is `rejected`, `oh:pool-unknown`.
+ * One asked for alone is kept for a minute, a failure is not.
+ */
+export function createPoolReader(
+  options: OhMessagingOptions,
+): (ids: string[], context: CallContext) => Promise<OhPool[]> {
+  const { now, timeoutMs } = options;
+  const kept = createCache<OhPool[]>({ maxEntries: MAX_KEPT, now });
+  return async (ids, context) => {
+    const [id, other] = ids;
+    if (id === undefined || other !== undefined) return getPools(options, ids, context);
+    return kept.get(id, async () => {
+      // Others may wait for this read, so it must not end with the attempt that asked first.
+      const shared = { ...context, signal: AbortSignal.timeout(timeoutMs * MAX_CALLS) };
+      return { value: await getPools(options, ids, shared), expiresAt: now() + KEPT_MS };
+    });
+  };
+}
+
+async function getPools(
   options: OhMessagingOptions,
   ids: string[],
   context: CallContext,

@@ -46,32 +46,34 @@ export interface AttemptOptions {
 /** The work of an attempt must be over while its lease still holds, or it could run twice. */
 const SHARE_OF_LEASE = 0.8;
 
-/** Makes the work of an inbox lane. */
+/** Makes the work of an inbox lane. It calls `free` as soon as the store has what came of it to commit. */
 export function translating(options: AttemptOptions, translate: Translate) {
-  return async (claimed: Claimed): Promise<void> => {
+  return async (claimed: Claimed, free: () => void): Promise<void> => {
     const result = await guard(options, claimed, 'retry', (context) => translate(claimed, context));
     if ('direction' in result) {
-      const handedOver = await options.store.handOver(claimed, result);
-      logAttempt(options, claimed, { outcome: handedOver });
+      const handedOver = options.store.handOver(claimed, result);
+      free();
+      logAttempt(options, claimed, { outcome: await handedOver });
     } else if (result.kind === 'duplicate') {
-      const held = await options.store.settleDuplicate(claimed, result.ids);
-      logAttempt(options, claimed, { outcome: held ? 'duplicate' : 'lost' });
+      const held = options.store.settleDuplicate(claimed, result.ids);
+      free();
+      logAttempt(options, claimed, { outcome: (await held) ? 'duplicate' : 'lost' });
     } else {
-      await settle(options, claimed, result);
+      await settle(options, claimed, result, [], free);
     }
   };
 }
 
-/** Makes the work of an outbox lane. */
+/** Makes the work of an outbox lane; `free` as for `translating`. */
 export function delivering(options: AttemptOptions, deliver: Deliver) {
-  return async (claimed: Claimed): Promise<void> => {
+  return async (claimed: Claimed, free: () => void): Promise<void> => {
     const notes: Note[] = [];
     const note: DeliveryContext['note'] = (event, detail) =>
       void notes.push({ at: options.now(), event, ...(detail ? { detail } : {}) });
     const outcome = await guard(options, claimed, 'in-doubt', (context) =>
       deliver(claimed, { ...context, note }),
     );
-    await settle(options, claimed, outcome, notes);
+    await settle(options, claimed, outcome, notes, free);
   };
 }
 
@@ -118,12 +120,15 @@ async function settle(
   options: AttemptOptions,
   claimed: Claimed,
   outcome: Outcome,
-  notes: Note[] = [],
+  notes: Note[],
+  free: () => void,
 ): Promise<void> {
   const { store, policy, now, random } = options;
   const spent = { attempts: claimed.spent, acceptedAt: claimed.replayedAt ?? claimed.acceptedAt };
   const settlement = settlementOf(outcome, spent, policy, now(), random());
-  const held = await store.settle(claimed, settlement, notes);
+  const settled = store.settle(claimed, settlement, notes);
+  free();
+  const held = await settled;
   const { kind } = outcome;
   logAttempt(options, claimed, {
     outcome: held ? kind : 'lost',

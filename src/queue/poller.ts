@@ -7,8 +7,11 @@ import type { Instant } from '../message.ts';
 export interface PollerOptions<T> {
   /** Takes up to `limit` due items in hand. */
   claim: (limit: number) => Promise<T[]>;
-  /** Works on one item and settles it. Must not reject: what it lets slip goes to `onError`. */
-  work: (item: T) => Promise<void>;
+  /**
+   * Works on one item and settles it. Must not reject: what it lets slip goes to `onError`. It calls `free`
+   * when its settlement is on the way to the store: the next claim then shares a commit with it.
+   */
+  work: (item: T, free: () => void) => Promise<void>;
   /** When something is next due, if that is known. */
   nextDueAt: () => Promise<Instant | undefined>;
   /** False while nothing may be claimed; always true unless told. */
@@ -29,7 +32,10 @@ const MIN_IDLE_MS = 5;
 
 export class Poller<T> {
   readonly #options: PollerOptions<T>;
+  /** Everything that is not settled yet. */
   readonly #inHand = new Set<Promise<void>>();
+  /** How many of those are still worked on. */
+  #working = 0;
   #claimed = 0;
   #stopped = false;
   #woken = false;
@@ -61,7 +67,7 @@ export class Poller<T> {
   /** Claims once and starts the work; returns how long to sleep, in milliseconds. */
   async poll(): Promise<number> {
     const { claim, concurrency, nextDueAt, now, random } = this.#options;
-    const free = concurrency - this.#inHand.size;
+    const free = concurrency - this.#working;
     if (free <= 0) return MAX_SLEEP_MS;
     const items = await claim(free);
     this.#claimed += items.length;
@@ -85,11 +91,19 @@ export class Poller<T> {
   }
 
   #takeUp(item: T): void {
-    const work = this.#options.work(item).catch(this.#options.onError);
+    this.#working += 1;
+    let isFree = false;
+    const free = () => {
+      if (isFree) return;
+      isFree = true;
+      this.#working -= 1;
+      this.wake();
+    };
+    const work = this.#options.work(item, free).catch(this.#options.onError);
     this.#inHand.add(work);
     void work.finally(() => {
       this.#inHand.delete(work);
-      this.wake();
+      free();
     });
   }
 

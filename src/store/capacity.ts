@@ -12,8 +12,11 @@ export interface CapacityOptions {
   minFreeBytes: number;
 }
 
-/** Each is measured at most this often: the count takes as long as the backlog is large. */
+/** Each is measured at most this often. */
 const MEASURE_EVERY_MS = 1000;
+/** More than are ever accepted in a millisecond: the count, which takes as long as the backlog is large, waits. */
+const ACCEPTED_PER_MS = 50;
+const LONGEST_WAIT_MS = 30_000;
 const RETRY_AFTER_S = 5;
 /** A disk is not emptied in seconds. */
 const DISK_RETRY_AFTER_S = 30;
@@ -25,8 +28,11 @@ export class Capacity {
 
   constructor(options: CapacityOptions) {
     this.#options = options;
-    this.#backlog = measuredSeldom(options.countPending, options.now);
-    this.#freeBytes = measuredSeldom(options.freeBytes, options.now);
+    const { countPending, maxBacklog, freeBytes, now } = options;
+    this.#backlog = measuredSeldom(countPending, now, (pending) =>
+      Math.min((maxBacklog - pending) / ACCEPTED_PER_MS, LONGEST_WAIT_MS),
+    );
+    this.#freeBytes = measuredSeldom(freeBytes, now, () => MEASURE_EVERY_MS);
   }
 
   /** Throws `unavailable` when too many messages wait, or the disk is nearly full. */
@@ -45,12 +51,17 @@ export class Capacity {
   }
 }
 
-function measuredSeldom(measure: () => number, now: () => Instant): () => number {
+/** `waitMs` says by the latest value when to measure again, which is never sooner than in a second. */
+function measuredSeldom(
+  measure: () => number,
+  now: () => Instant,
+  waitMs: (value: number) => number,
+): () => number {
   let measuredAt = Number.NEGATIVE_INFINITY;
   let value = 0;
   return () => {
     // The distance, not the difference: a clock may be set back.
-    if (Math.abs(now() - measuredAt) >= MEASURE_EVERY_MS) {
+    if (Math.abs(now() - measuredAt) >= Math.max(waitMs(value), MEASURE_EVERY_MS)) {
       value = measure();
       measuredAt = now();
     }

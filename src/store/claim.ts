@@ -1,6 +1,7 @@
 /** Taking rows in hand. */
-import { and, asc, eq, inArray, isNull, lte, max, sql } from 'drizzle-orm';
-import type { Entry, Instant, Outgoing, Send } from '../message.ts';
+import { and, eq, inArray, isNull, max } from 'drizzle-orm';
+import type { Direction, Entry, Instant, Outgoing, Send } from '../message.ts';
+import { compiled } from './compiled.ts';
 import type { Db } from './open.ts';
 import { attempts, events, inbox, outbox, type Stage } from './schema.ts';
 import type { Claimed, Lane } from './store.ts';
@@ -12,16 +13,12 @@ export interface ClaimBounds {
 }
 
 type QueueTable = typeof outbox;
-type Row = typeof outbox.$inferSelect;
 
 /** Both have the queue columns; drizzle's types tell tables apart by their names. */
 export const queueTables: Record<Stage, QueueTable> = {
   inbox: inbox as unknown as QueueTable,
   outbox,
 };
-
-// Written out, not bound: SQLite uses a partial index only when it can see the same words.
-const isPending = sql`state = 'pending'`;
 
 export function claim(
   db: Db,
@@ -32,52 +29,66 @@ export function claim(
 ): Claimed[] {
   const table = queueTables[lane.stage];
   for (;;) {
-    const due = firstDue(db, table, lane, limit, now);
+    const due = firstDue(db, lane, limit, now);
     const exhausted = due.filter(({ spent }) => spent >= bounds.maxAttempts);
-    if (exhausted.length === 0) return lease(db, bounds, table, lane, seqsOf(due), now);
+    if (exhausted.length === 0) {
+      return due
+        .map(({ seq }) => lease(db, lane.stage, seq, now + bounds.leaseMs))
+        .toSorted((a, b) => a.seq - b.seq)
+        .flatMap((row) => takeInHand(db, table, lane, row, now));
+    }
     buryExhausted(db, table, lane, seqsOf(exhausted), now);
   }
+}
+
+/**
+ * Written out, not bound: SQLite uses a partial index only when it can see the same words, and compiles a
+ * statement anew for each value that might choose an index (`outbox_oh_message_id` is one direction's).
+ */
+function isFree(direction: Direction): string {
+  return `state = 'pending' AND direction = '${direction}' AND blocked = 0`;
 }
 
 /**
  * The rows to claim next. Blocked ones wait for an earlier row of their key and are not looked at: the
  * index `*_due` leads past them, so that what others have waiting makes no claim slower.
  */
-function firstDue(db: Db, table: QueueTable, lane: Lane, limit: number, now: Instant) {
-  return db
-    .select({ seq: table.seq, spent: sql<number>`${table.attempts} - ${table.postponements}` })
-    .from(table)
-    .where(and(isFree(table, lane), lte(table.dueAt, now)))
-    .orderBy(asc(table.dueAt), asc(table.seq))
-    .limit(limit)
-    .all();
-}
-
-function isFree(table: QueueTable, lane: Lane) {
-  return and(eq(table.direction, lane.direction), isPending, eq(table.blocked, false));
+function firstDue(db: Db, { stage, direction }: Lane, limit: number, now: Instant) {
+  return compiled<[Instant, number], { seq: number; spent: number }>(
+    db,
+    `SELECT seq, attempts - postponements AS spent FROM ${stage}
+     WHERE ${isFree(direction)} AND due_at <= ? ORDER BY due_at, seq LIMIT ?`,
+  ).all(now, limit);
 }
 
 function seqsOf(rows: { seq: number }[]): number[] {
   return rows.map(({ seq }) => seq);
 }
 
-function lease(
-  db: Db,
-  bounds: ClaimBounds,
-  table: QueueTable,
-  lane: Lane,
-  seqs: number[],
-  now: Instant,
-): Claimed[] {
-  if (seqs.length === 0) return [];
-  return db
-    .update(table)
-    .set({ dueAt: now + bounds.leaseMs, attempts: sql`${table.attempts} + 1` })
-    .where(inArray(table.seq, seqs))
-    .returning()
-    .all()
-    .toSorted((a, b) => a.seq - b.seq)
-    .flatMap((row) => takeInHand(db, table, lane, row, now));
+/** What a claim must know of its row. */
+interface Row
+  extends Pick<
+    typeof outbox.$inferSelect,
+    'seq' | 'id' | 'orderKey' | 'payload' | 'attempts' | 'postponements' | 'inDoubtSince'
+  > {
+  /** When the message was accepted: the outbox itself knows only when it was queued there. */
+  acceptedAt: Instant;
+}
+
+const ACCEPTED_AT = {
+  inbox: 'accepted_at',
+  outbox: '(SELECT i.accepted_at FROM inbox i WHERE i.id = outbox.id)',
+} satisfies Record<Stage, string>;
+
+function lease(db: Db, stage: Stage, seq: number, dueAt: Instant): Row {
+  const row = compiled<[Instant, number], Row>(
+    db,
+    `UPDATE ${stage} SET due_at = ?, attempts = attempts + 1 WHERE seq = ?
+     RETURNING seq, id, order_key AS orderKey, payload, attempts, postponements,
+       in_doubt_since AS inDoubtSince, ${ACCEPTED_AT[stage]} AS acceptedAt`,
+  ).get(dueAt, seq);
+  if (!row) throw new Error('A row that is due is gone.');
+  return row;
 }
 
 /** A crash on the last attempt leaves a row that nobody would ever settle. */
@@ -104,15 +115,11 @@ function takeInHand(db: Db, table: QueueTable, lane: Lane, row: Row, now: Instan
     db.update(table).set({ inDoubtSince }).where(eq(table.seq, row.seq)).run();
   }
   const correlationId = Bun.randomUUIDv7(undefined, now);
-  db.insert(attempts)
-    .values({
-      messageId: row.id,
-      stage: lane.stage,
-      number: row.attempts,
-      correlationId,
-      startedAt: now,
-    })
-    .run();
+  compiled<[string, Stage, number, string, Instant]>(
+    db,
+    `INSERT INTO attempts (message_id, stage, number, correlation_id, started_at)
+     VALUES (?, ?, ?, ?, ?)`,
+  ).run(row.id, lane.stage, row.attempts, correlationId, now);
   const payload = decode(row.payload);
   if (payload === undefined) {
     buryUnreadable(db, table, lane, row, now);
@@ -126,24 +133,13 @@ function takeInHand(db: Db, table: QueueTable, lane: Lane, row: Row, now: Instan
       attempt: row.attempts,
       spent: row.attempts - row.postponements,
       startedAt: now,
-      acceptedAt: acceptedAt(db, lane, row),
+      acceptedAt: row.acceptedAt,
       correlationId,
       ...replayOf(db, row),
       ...(inDoubtSince === undefined ? {} : { inDoubtSince }),
       payload,
     },
   ];
-}
-
-/** When the message was accepted: the outbox knows only when it was queued there. */
-function acceptedAt(db: Db, lane: Lane, row: Row): Instant {
-  if (lane.stage === 'inbox') return row.acceptedAt;
-  const accepted = db
-    .select({ at: inbox.acceptedAt })
-    .from(inbox)
-    .where(eq(inbox.id, row.id))
-    .get();
-  return accepted?.at ?? row.acceptedAt;
 }
 
 /** A replay turns the attempts so far into postponements, so other rows need no look. */
@@ -203,15 +199,11 @@ function buryUnreadable(db: Db, table: QueueTable, lane: Lane, row: Row, now: In
 }
 
 /** When the lane next has a row to claim: rows in hand count with the end of their lease. */
-export function nextDueAt(db: Db, lane: Lane): Instant | undefined {
-  const table = queueTables[lane.stage];
-  return db
-    .select({ dueAt: table.dueAt })
-    .from(table)
-    .where(isFree(table, lane))
-    .orderBy(asc(table.dueAt))
-    .limit(1)
-    .get()?.dueAt;
+export function nextDueAt(db: Db, { stage, direction }: Lane): Instant | undefined {
+  return compiled<[], { dueAt: Instant }>(
+    db,
+    `SELECT due_at AS dueAt FROM ${stage} WHERE ${isFree(direction)} ORDER BY due_at LIMIT 1`,
+  ).get()?.dueAt;
 }
 
 function decode(payload: string): Entry | Send | Outgoing | undefined {

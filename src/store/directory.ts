@@ -2,6 +2,7 @@
 import { and, asc, desc, eq, gt, sql } from 'drizzle-orm';
 import { ExchangeError } from '../errors.ts';
 import type { Instant } from '../message.ts';
+import { compiled } from './compiled.ts';
 import { directoryFaults, type NewTriageGroup } from './directory-rules.ts';
 import type { Write } from './group-commit.ts';
 import type { Db } from './open.ts';
@@ -101,7 +102,7 @@ export class SqliteDirectory implements DirectoryStore {
   }
 
   async groupOf(ohPoolId: string) {
-    return list(this.#shared.db, ohPoolId).find(({ preferred }) => preferred);
+    return preferredOf(this.#shared.db, ohPoolId);
   }
 
   async put(groups: NewTriageGroup[], source: DirectorySource, actor: string) {
@@ -140,6 +141,17 @@ export function directoryChangedSince(db: Db, since: Instant): boolean {
   return changed !== undefined;
 }
 
+/** Asked for every message, so compiled. */
+function preferredOf(db: Db, ohPoolId: string): TriageGroup | undefined {
+  const row = compiled<[string], Omit<Row, 'isPreferred'>>(
+    db,
+    `SELECT oh_pool_id AS ohPoolId, name, station_number AS stationNumber,
+       mhv_triage_team_id AS mhvTriageTeamId, source, updated_at AS updatedAt, actor
+     FROM triage_groups WHERE oh_pool_id = ? AND is_preferred`,
+  ).get(ohPoolId);
+  return row && toGroup({ ...row, isPreferred: true });
+}
+
 interface Part {
   cursor: DirectoryCursor | undefined;
   limit: number;
@@ -155,11 +167,17 @@ function list(db: Db, ohPoolId?: string, part?: Part): TriageGroup[] {
     .orderBy(asc(triageGroups.ohPoolId), desc(triageGroups.isPreferred), asc(triageGroups.name))
     .limit(part?.limit ?? -1)
     .all()
-    .map(({ isPreferred: preferred, mhvTriageTeamId, ...same }) => ({
-      ...same,
-      preferred,
-      ...(mhvTriageTeamId === null ? {} : { mhvTriageTeamId }),
-    }));
+    .map(toGroup);
+}
+
+type Row = typeof triageGroups.$inferSelect;
+
+function toGroup({ isPreferred, mhvTriageTeamId, ...same }: Row): TriageGroup {
+  return {
+    ...same,
+    preferred: isPreferred,
+    ...(mhvTriageTeamId === null ? {} : { mhvTriageTeamId }),
+  };
 }
 
 /** The preferred name comes first, so `not preferred` grows as the order does. */

@@ -1,8 +1,9 @@
 /** Looking at messages: where each one is, and lists of them. */
-import { and, asc, count, desc, eq, getTableColumns, gte, lt, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, gte, lt, lte, type SQL, sql } from 'drizzle-orm';
 import type { Direction } from '../message.ts';
 import { blockerOf } from './blocked.ts';
-import { queueTables } from './claim.ts';
+import { compiled } from './compiled.ts';
+import { candidates } from './find-candidates.ts';
 import { isHeldKey } from './held.ts';
 import type { Db } from './open.ts';
 import { attempts, events, inbox, outbox, type Stage } from './schema.ts';
@@ -77,8 +78,8 @@ export function list(
   page: { cursor?: number; limit: number },
 ): MessagePage {
   const rows = select(db)
-    .where(and(...conditions(filter), page.cursor ? lt(inbox.seq, page.cursor) : undefined))
-    .orderBy(desc(inbox.seq))
+    .where(and(candidates(db, filter), ...conditions(filter), before(db, page.cursor)))
+    .orderBy(desc(inbox.acceptedAt), desc(inbox.seq))
     .limit(page.limit + 1)
     .all();
   const shown = rows.slice(0, page.limit);
@@ -89,14 +90,29 @@ export function list(
   };
 }
 
+/** What comes after the row of the cursor in the order of a list; if that got another `seq`, after its neighbour. */
+function before(db: Db, cursor: number | undefined): SQL | undefined {
+  if (cursor === undefined) return undefined;
+  const last = db
+    .select({ acceptedAt: inbox.acceptedAt })
+    .from(inbox)
+    .where(lte(inbox.seq, cursor))
+    .orderBy(desc(inbox.seq))
+    .limit(1)
+    .get();
+  return sql`(${inbox.acceptedAt}, ${inbox.seq}) < (${last?.acceptedAt ?? 0}, ${cursor})`;
+}
+
 export function counts(db: Db): Counts[] {
-  return STAGES.flatMap((stage) =>
-    DIRECTIONS.map((direction) => ({
+  return STAGES.flatMap((stage) => {
+    const pending = countsOf(db, stage, 'pending', 'due');
+    const dead = countsOf(db, stage, 'dead', 'dead');
+    return DIRECTIONS.map((direction) => ({
       lane: { stage, direction },
-      pending: countOf(db, stage, direction, sql`state = 'pending'`),
-      dead: countOf(db, stage, direction, sql`state = 'dead'`),
-    })),
-  );
+      pending: pending.get(direction) ?? 0,
+      dead: dead.get(direction) ?? 0,
+    }));
+  });
 }
 
 /** Rows of either stage that are not settled yet. */
@@ -104,28 +120,43 @@ export function countPending(db: Db): number {
   return counts(db).reduce((sum, { pending }) => sum + pending, 0);
 }
 
-function countOf(db: Db, stage: Stage, direction: Direction, state: SQL): number {
-  const table = queueTables[stage];
-  const row = db
-    .select({ rows: count() })
-    .from(table)
-    .where(and(eq(table.direction, direction), state))
-    .get();
-  return row?.rows ?? 0;
+/** The index holds only the rows of the state, and SQLite, which can't know how few they are, is told to take it. */
+function countsOf(
+  db: Db,
+  stage: Stage,
+  state: 'pending' | 'dead',
+  index: 'due' | 'dead',
+): Map<Direction, number> {
+  const rows = compiled<[], { direction: Direction; rows: number }>(
+    db,
+    `SELECT direction, count(*) AS rows FROM ${stage} INDEXED BY ${stage}_${index}
+     WHERE state = '${state}' GROUP BY direction`,
+  ).all();
+  return new Map(rows.map(({ direction, rows: count }) => [direction, count]));
 }
 
 /** The same for a list and for a replay, so that what one shows the other takes. */
 export function conditions(filter: MessageFilter): (SQL | undefined)[] {
+  const { icn, ohMessageId, mhvMessageId, errorCode } = filter;
+  // SQLite knows nothing of how many rows have a value: a plus keeps it from the index of a common one.
+  const isRare =
+    (icn ?? ohMessageId ?? mhvMessageId ?? errorCode) !== undefined ||
+    filter.status === 'FAILED' ||
+    filter.status === 'INVALID';
+  const acceptedAt = isRare ? sql`+${inbox.acceptedAt}` : sql`${inbox.acceptedAt}`;
   return [
     filter.status && sql`${status} = ${filter.status}`,
-    filter.direction && eq(inbox.direction, filter.direction),
+    filter.direction &&
+      (isRare
+        ? sql`+${inbox.direction} = ${filter.direction}`
+        : eq(inbox.direction, filter.direction)),
     filter.icn && eq(inbox.icn, filter.icn),
     filter.ohMessageId && eq(inbox.ohMessageId, filter.ohMessageId),
     filter.mhvMessageId && eq(inbox.mhvMessageId, filter.mhvMessageId),
     filter.errorCode &&
       sql`coalesce(${outbox.errorCode}, ${inbox.errorCode}) = ${filter.errorCode}`,
-    filter.since === undefined ? undefined : gte(inbox.acceptedAt, filter.since),
-    filter.until === undefined ? undefined : lt(inbox.acceptedAt, filter.until),
+    filter.since === undefined ? undefined : gte(acceptedAt, filter.since),
+    filter.until === undefined ? undefined : lt(acceptedAt, filter.until),
   ].map((condition) => condition || undefined);
 }
 

@@ -22,6 +22,8 @@ export type Write = <T>(work: Work<T>) => Promise<T>;
 interface Waiting {
   /** Does the work and keeps its result, inside the transaction. */
   run: () => void;
+  /** The same; if it throws, its own changes are undone and the error is its result. */
+  runApart: () => void;
   /** Tells the caller, after the commit. */
   tell: () => void;
   fail: (error: unknown) => void;
@@ -30,27 +32,49 @@ interface Waiting {
 /** Bounds one shared transaction, so that a flood can't hold the write lock for long. */
 const DEFAULT_WORKS_PER_COMMIT = 512;
 
-/** Makes the write function of one connection. */
+/**
+ * Makes the write function of one connection. Work must bear to be run again after a rollback: a batch is
+ * first run as one, for a savepoint of each work costs as much as the work, and only if one throws is it
+ * run again with each apart.
+ */
 export function groupCommit(
   sqlite: Database,
   worksPerCommit: number = DEFAULT_WORKS_PER_COMMIT,
 ): Write {
   let waiting: Waiting[] = [];
 
-  // Not better-sqlite3's nested transaction: making one costs as much as a small work itself.
-  const savepoint = sqlite.prepare('SAVEPOINT work');
-  const release = sqlite.prepare('RELEASE work');
-  const undo = sqlite.prepare('ROLLBACK TO work');
-  const commitBatch = sqlite.transaction((batch: Waiting[]) => {
-    for (const one of batch) one.run();
+  let refusedOne = false;
+  const commitAsOne = sqlite.transaction((batch: Waiting[]) => {
+    try {
+      for (const one of batch) one.run();
+    } catch (error) {
+      // A full disk or an I/O error has ended the transaction itself: then all of it has failed.
+      refusedOne = sqlite.inTransaction;
+      throw error;
+    }
   });
+  const commitApart = sqlite.transaction((batch: Waiting[]) => {
+    for (const one of batch) one.runApart();
+  });
+  // A nested better-sqlite3 transaction is a savepoint.
+  const inSavepoint = sqlite.transaction((run: () => void) => run());
+
+  function commit(batch: Waiting[]): void {
+    refusedOne = false;
+    try {
+      commitAsOne.immediate(batch);
+    } catch (error) {
+      if (!refusedOne) throw error;
+      commitApart.immediate(batch);
+    }
+  }
 
   function flush(): void {
     const batch = waiting.slice(0, worksPerCommit);
     waiting = waiting.slice(worksPerCommit);
     if (waiting.length > 0) setImmediate(flush);
     try {
-      commitBatch.immediate(batch);
+      commit(batch);
     } catch (error) {
       for (const one of batch) one.fail(error);
       return;
@@ -61,20 +85,21 @@ export function groupCommit(
   return <T>(work: Work<T>) =>
     new Promise<T>((resolve, reject) => {
       let tell: () => void;
+      const run = () => {
+        const result = work();
+        tell = () => resolve(result);
+      };
       waiting.push({
-        run() {
-          savepoint.run();
+        run,
+        runApart() {
           try {
-            const result = work();
-            tell = () => resolve(result);
+            inSavepoint(run);
           } catch (error) {
-            // A full disk or an I/O error ends the whole transaction, not just the savepoint: what
-            // ran before is undone too, and what would run next would commit on its own.
+            // The whole transaction has ended, not just the savepoint: what ran before is undone too,
+            // and what would run next would commit on its own.
             if (!sqlite.inTransaction) throw error;
-            undo.run();
             tell = () => reject(error);
           }
-          release.run();
         },
         tell: () => tell(),
         fail: reject,

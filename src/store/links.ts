@@ -1,45 +1,52 @@
 /** What is known of OH messages: their MHV ids, their references, their pools. */
-import { eq, inArray, sql } from 'drizzle-orm';
 import type { Instant } from '../message.ts';
+import { compiled } from './compiled.ts';
 import type { Db } from './open.ts';
-import { links } from './schema.ts';
+import type { links } from './schema.ts';
 import type { Link } from './store.ts';
+
+const COLUMNS = {
+  direction: 'direction',
+  mhvMessageId: 'mhv_message_id',
+  mhvThreadId: 'mhv_thread_id',
+  ohReferenceId: 'oh_reference_id',
+  ohPoolId: 'oh_pool_id',
+} satisfies Partial<Record<keyof Link, string>>;
 
 /** Fills what is empty and replaces what is given anew; an absent field changes nothing. */
 export function learn(db: Db, learned: Link[], now: Instant): void {
   for (const link of learned) {
-    db.insert(links)
-      .values({ ...link, linkedAt: now })
-      .onConflictDoUpdate({
-        target: links.ohMessageId,
-        set: {
-          direction: sql`coalesce(excluded.direction, ${links.direction})`,
-          mhvMessageId: sql`coalesce(excluded.mhv_message_id, ${links.mhvMessageId})`,
-          mhvThreadId: sql`coalesce(excluded.mhv_thread_id, ${links.mhvThreadId})`,
-          ohReferenceId: sql`coalesce(excluded.oh_reference_id, ${links.ohReferenceId})`,
-          ohPoolId: sql`coalesce(excluded.oh_pool_id, ${links.ohPoolId})`,
-        },
-      })
-      .run();
+    const given = (Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]).flatMap((field) => {
+      const value = link[field];
+      return value === undefined ? [] : [{ column: COLUMNS[field], value }];
+    });
+    const columns = given.map(({ column }) => `, ${column}`).join('');
+    const anew = given.map(({ column }) => `${column} = excluded.${column}`).join(', ');
+    compiled<(string | number)[]>(
+      db,
+      `INSERT INTO links (oh_message_id, linked_at${columns})
+       VALUES (?, ?${', ?'.repeat(given.length)})
+       ON CONFLICT (oh_message_id) DO ${anew ? `UPDATE SET ${anew}` : 'NOTHING'}`,
+    ).run(link.ohMessageId, now, ...given.map(({ value }) => value));
   }
 }
 
+type Row = Omit<typeof links.$inferSelect, 'linkedAt'>;
+
+const SELECT = `SELECT oh_message_id AS ohMessageId, direction, mhv_message_id AS mhvMessageId,
+  mhv_thread_id AS mhvThreadId, oh_reference_id AS ohReferenceId, oh_pool_id AS ohPoolId FROM links`;
+
 export function linkOf(db: Db, ohMessageId: string): Link | undefined {
-  const row = db.select().from(links).where(eq(links.ohMessageId, ohMessageId)).get();
+  const row = compiled<[string], Row>(db, `${SELECT} WHERE oh_message_id = ?`).get(ohMessageId);
   return row && toLink(row);
 }
 
 export function linksOfReferences(db: Db, ohReferenceIds: string[]): Link[] {
-  if (ohReferenceIds.length === 0) return [];
-  return db
-    .select()
-    .from(links)
-    .where(inArray(links.ohReferenceId, ohReferenceIds))
-    .all()
-    .map(toLink);
+  const find = compiled<[string], Row>(db, `${SELECT} WHERE oh_reference_id = ?`);
+  return ohReferenceIds.flatMap((reference) => find.all(reference)).map(toLink);
 }
 
-function toLink(row: typeof links.$inferSelect): Link {
+function toLink(row: Row): Link {
   return {
     ohMessageId: row.ohMessageId,
     ...(row.direction ? { direction: row.direction } : {}),

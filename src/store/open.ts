@@ -22,6 +22,8 @@ export const MIGRATIONS = new URL('../../drizzle', import.meta.url).pathname;
 const BUSY_TIMEOUT_MS = 5000;
 /** A commit that finds the log longer than this copies it into the file. */
 const CHECKPOINT_PAGES = 1000;
+/** Pages kept in memory; SQLite's own 2 MiB do not hold the indexes of a few million messages. */
+const CACHE_KIB = 64 * 1024;
 
 /**
  * Opens `path`, creating folder, file and tables where they are missing. A writer waits up to
@@ -53,6 +55,9 @@ function setPragmas(sqlite: Database.Database, busyTimeoutMs: number): void {
   sqlite.pragma('journal_mode = WAL');
   sqlite.pragma('synchronous = FULL');
   sqlite.pragma('foreign_keys = ON');
+  sqlite.pragma(`cache_size = ${-CACHE_KIB}`);
+  // Statement journals of triggers are temporary files otherwise, written at every statement.
+  sqlite.pragma('temp_store = MEMORY');
   sqlite.pragma(`busy_timeout = ${busyTimeoutMs}`);
   sqlite.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   sqlite.pragma(`journal_size_limit = ${WAL_MAX_BYTES}`);
@@ -60,6 +65,8 @@ function setPragmas(sqlite: Database.Database, busyTimeoutMs: number): void {
   expectPragma(sqlite, 'journal_mode', 'wal');
   expectPragma(sqlite, 'synchronous', 2);
   expectPragma(sqlite, 'foreign_keys', 1);
+  expectPragma(sqlite, 'cache_size', -CACHE_KIB);
+  expectPragma(sqlite, 'temp_store', 2);
   expectPragma(sqlite, 'busy_timeout', busyTimeoutMs);
   expectPragma(sqlite, 'wal_autocheckpoint', CHECKPOINT_PAGES);
   expectPragma(sqlite, 'journal_size_limit', WAL_MAX_BYTES);

@@ -153,14 +153,17 @@ export class SqliteOperator implements OperatorStore {
     let replayed = 0;
     while (waiting.length > 0) {
       const some = waiting.splice(0, REPLAYED_PER_COMMIT);
-      const lanes = await write(() =>
-        some.flatMap((id) => {
-          const dueAt = start + Math.floor((replayed * 1000) / ratePerSecond);
+      const before = replayed;
+      const lanes = await write(() => {
+        const taken: Lane[] = [];
+        for (const id of some) {
+          const dueAt = start + Math.floor(((before + taken.length) * 1000) / ratePerSecond);
           const lane = replayIfPossible(db, id, { dueAt, actor, now: now() });
-          if (lane) replayed += 1;
-          return lane ?? [];
-        }),
-      );
+          if (lane) taken.push(lane);
+        }
+        return taken;
+      });
+      replayed += lanes.length;
       for (const lane of lanes) announce(lane);
     }
     return replayed;

@@ -1,12 +1,16 @@
 /** Destinations that an operator has paused. */
 import { eq } from 'drizzle-orm';
 import type { Direction, Instant } from '../message.ts';
+import { compiled } from './compiled.ts';
 import type { Db } from './open.ts';
 import { pauses } from './schema.ts';
 import type { Pause } from './store.ts';
 
 export function listPauses(db: Db): Pause[] {
-  return db.select().from(pauses).all();
+  return compiled<[], Pause>(
+    db,
+    'SELECT destination, paused_at AS pausedAt, actor FROM pauses',
+  ).all();
 }
 
 /** Pausing what is paused changes nothing: who paused it first is who must be asked. */

@@ -2,36 +2,55 @@
 import { and, eq, isNull, ne, sql } from 'drizzle-orm';
 import type { DeliveredIds, Instant, Outcome, Outgoing } from '../message.ts';
 import { queueTables } from './claim.ts';
+import { compiled } from './compiled.ts';
 import { directoryChangedSince, UNMAPPED_POOL } from './directory.ts';
 import { learn } from './links.ts';
 import type { Db } from './open.ts';
-import { attempts, events, inbox, outbox } from './schema.ts';
+import { events, inbox } from './schema.ts';
 import type { Claimed, Note, Settlement } from './store.ts';
 
 export function handOver(db: Db, claimed: Claimed, outgoing: Outgoing, now: Instant) {
   const ids = idsOf(outgoing);
-  if (!finish(db, claimed, { state: 'done', outcome: 'delivered', ...ids }, now)) return 'lost';
-  const inserted = db
-    .insert(outbox)
-    .values({
-      id: claimed.id,
-      direction: claimed.lane.direction,
-      orderKey: claimed.orderKey,
-      payload: JSON.stringify(outgoing),
-      dueAt: now,
-      acceptedAt: now,
-      // Doubt about an inbox row comes from a restored backup: it may have been delivered since.
-      ...(claimed.inDoubtSince === undefined ? {} : { inDoubtSince: claimed.inDoubtSince }),
-      ...ids,
-    })
-    .onConflictDoNothing()
-    .run();
-  if (inserted.changes > 0) {
-    endAttempt(db, claimed, { outcome: 'delivered' }, now);
+  const verdict = { ...NO_ERROR, outcome: 'delivered' as const };
+  if (!finish(db, claimed, 'done', verdict, ids, now)) return 'lost';
+  const inserted = insertOutgoing(db, claimed, outgoing, ids, now);
+  if (inserted) {
+    endAttempt(db, claimed, verdict, now);
     return 'queued';
   }
   markDuplicate(db, claimed, ids.ohMessageId, now);
   return 'duplicate';
+}
+
+/** False when a row of the outbox carries this OH message already. */
+function insertOutgoing(
+  db: Db,
+  claimed: Claimed,
+  outgoing: Outgoing,
+  ids: RowIds,
+  now: Instant,
+): boolean {
+  const { id, lane, orderKey, inDoubtSince = null } = claimed;
+  const inserted = compiled<(string | number | null)[]>(
+    db,
+    `INSERT INTO outbox (id, direction, order_key, payload, due_at, accepted_at, in_doubt_since,
+       icn, oh_patient_id, oh_message_id, mhv_message_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  ).run(
+    id,
+    lane.direction,
+    orderKey,
+    JSON.stringify(outgoing),
+    now,
+    now,
+    // Doubt about an inbox row comes from a restored backup: it may have been delivered since.
+    inDoubtSince,
+    ids.icn ?? null,
+    ids.ohPatientId ?? null,
+    ids.ohMessageId ?? null,
+    ids.mhvMessageId ?? null,
+  );
+  return inserted.changes > 0;
 }
 
 export function settleDuplicate(
@@ -40,10 +59,9 @@ export function settleDuplicate(
   ids: DeliveredIds,
   now: Instant,
 ): boolean {
-  const { ohMessageId, mhvMessageId, mhvThreadId } = ids;
-  const changes = withoutAbsent({ ohMessageId, mhvMessageId, mhvThreadId });
-  if (!finish(db, claimed, { state: 'done', ...changes }, now)) return false;
-  markDuplicate(db, claimed, ohMessageId, now);
+  const verdict = { ...NO_ERROR, outcome: 'duplicate' as const };
+  if (!finish(db, claimed, 'done', verdict, ids, now)) return false;
+  markDuplicate(db, claimed, ids.ohMessageId, now);
   return true;
 }
 
@@ -70,7 +88,7 @@ function markDuplicate(
     .set({ outcome: 'duplicate', duplicateOf: carrier?.id ?? null })
     .where(eq(inbox.id, claimed.id))
     .run();
-  endAttempt(db, claimed, { outcome: 'duplicate' }, now);
+  endAttempt(db, claimed, { ...NO_ERROR, outcome: 'duplicate' }, now);
 }
 
 export function settle(
@@ -86,20 +104,10 @@ export function settle(
     if (!putBack(db, claimed, settlement, verdict, now)) return false;
   } else {
     const ids = outcome.kind === 'delivered' ? outcome.ids : {};
-    const known = withoutAbsent({
-      ohMessageId: ids.ohMessageId,
-      mhvMessageId: ids.mhvMessageId,
-      mhvThreadId: ids.mhvThreadId,
-    });
-    if (!finish(db, claimed, { state: settlement.state, ...verdict, ...known }, now)) return false;
-    if (outcome.kind === 'delivered') remember(db, claimed, outcome.ids, known, now);
+    if (!finish(db, claimed, settlement.state, verdict, ids, now)) return false;
+    if (outcome.kind === 'delivered') remember(db, claimed, outcome.ids, now);
   }
-  endAttempt(
-    db,
-    claimed,
-    { ...verdict, ...(outcome.kind === 'delivered' ? { found: outcome.found } : {}) },
-    now,
-  );
+  endAttempt(db, claimed, verdict, now);
   insertNotes(db, claimed, notes);
   return true;
 }
@@ -114,9 +122,14 @@ function insertNotes(db: Db, claimed: Claimed, notes: Note[]): void {
 }
 
 /** The ids go on the inbox row too, so that every search looks in one place. */
-function remember(db: Db, claimed: Claimed, ids: DeliveredIds, known: Known, now: Instant): void {
-  if (Object.keys(known).length > 0) {
-    db.update(inbox).set(known).where(eq(inbox.id, claimed.id)).run();
+function remember(db: Db, claimed: Claimed, ids: DeliveredIds, now: Instant): void {
+  const columns = newColumns(claimed, ids);
+  if (columns.length > 0 && claimed.lane.stage === 'outbox') {
+    const assignments = columns.map(([column]) => `${column} = ?`).join(', ');
+    compiled<string[]>(db, `UPDATE inbox SET ${assignments} WHERE id = ?`).run(
+      ...columns.map(([, id]) => id),
+      claimed.id,
+    );
   }
   const { ohMessageId } = ids;
   if (ohMessageId === undefined) return;
@@ -137,32 +150,48 @@ function putBack(
   const doubt = settlement.outcome.kind === 'in-doubt' ? claimed.startedAt : null;
   const missedItsWake =
     verdict.errorCode === UNMAPPED_POOL && directoryChangedSince(db, claimed.startedAt);
+  const { found: _, ...told } = verdict;
   const changed = db
     .update(table)
     .set({
       dueAt: missedItsWake ? now : Math.max(settlement.dueAt, now),
       postponements: sql`${table.postponements} + ${postponed}`,
       inDoubtSince: sql`coalesce(${table.inDoubtSince}, ${doubt})`,
-      ...verdict,
+      ...told,
     })
     .where(isStillHeld(claimed))
     .run();
   return changed.changes > 0;
 }
 
+/** Ends the row, if it is still held by this attempt: whoever claimed it since then has raised `attempts`. */
 function finish(
   db: Db,
   claimed: Claimed,
-  changes: Partial<typeof outbox.$inferInsert>,
+  state: 'done' | 'dead',
+  { outcome, errorCode, reason, httpStatus }: Verdict,
+  ids: RowIds,
   now: Instant,
-) {
-  const clean = { errorCode: null, reason: null, httpStatus: null };
-  const changed = db
-    .update(queueTables[claimed.lane.stage])
-    .set({ ...clean, ...changes, settledAt: now })
-    .where(isStillHeld(claimed))
-    .run();
-  return changed.changes > 0;
+): boolean {
+  const columns = newColumns(claimed, ids);
+  const assignments = columns.map(([column]) => `, ${column} = ?`).join('');
+  const { changes } = compiled<(string | number | null)[]>(
+    db,
+    `UPDATE ${claimed.lane.stage}
+     SET state = ?, outcome = ?, error_code = ?, reason = ?, http_status = ?, settled_at = ?${assignments}
+     WHERE id = ? AND attempts = ? AND state = 'pending'`,
+  ).run(
+    state,
+    outcome,
+    errorCode,
+    reason,
+    httpStatus,
+    now,
+    ...columns.map(([, id]) => id),
+    claimed.id,
+    claimed.attempt,
+  );
+  return changes > 0;
 }
 
 /** Settle once: whoever claimed the row since then has raised `attempts`. */
@@ -175,36 +204,63 @@ function isStillHeld(claimed: Claimed) {
   );
 }
 
-function endAttempt(
-  db: Db,
-  claimed: Claimed,
-  changes: Partial<typeof attempts.$inferInsert>,
-  at: Instant,
-) {
-  db.update(attempts)
-    .set({ ...changes, endedAt: at })
-    .where(
-      and(
-        eq(attempts.messageId, claimed.id),
-        eq(attempts.stage, claimed.lane.stage),
-        eq(attempts.number, claimed.attempt),
-      ),
-    )
-    .run();
+function endAttempt(db: Db, claimed: Claimed, verdict: Verdict, at: Instant): void {
+  const { outcome, errorCode, reason, httpStatus, found } = verdict;
+  compiled<(string | number | null)[]>(
+    db,
+    `UPDATE attempts SET ended_at = ?, outcome = ?, error_code = ?, reason = ?, http_status = ?, found = ?
+     WHERE message_id = ? AND stage = ? AND number = ?`,
+  ).run(
+    at,
+    outcome,
+    errorCode,
+    reason,
+    httpStatus,
+    found === undefined ? null : Number(found),
+    claimed.id,
+    claimed.lane.stage,
+    claimed.attempt,
+  );
 }
 
-type Known = { ohMessageId?: string; mhvMessageId?: string; mhvThreadId?: string };
+/** The ids of other systems that a queue row has a column for. */
+type RowIds = Partial<Record<keyof typeof ID_COLUMNS, string | undefined>>;
+
+const ID_COLUMNS = {
+  icn: 'icn',
+  ohPatientId: 'oh_patient_id',
+  ohMessageId: 'oh_message_id',
+  mhvMessageId: 'mhv_message_id',
+  mhvThreadId: 'mhv_thread_id',
+};
+
+/**
+ * The ids that the rows of a message do not have yet. Those of its payload that have an index they were
+ * accepted or queued with, and writing one again would write the index again.
+ */
+function newColumns({ payload }: Claimed, ids: RowIds): [column: string, id: string][] {
+  const { icn, ohMessageId, mhvMessageId }: RowIds = payload;
+  const known: RowIds = { icn, ohMessageId, mhvMessageId };
+  return (Object.keys(ID_COLUMNS) as (keyof typeof ID_COLUMNS)[]).flatMap((name) => {
+    const id = ids[name];
+    return id === undefined || id === known[name] ? [] : [[ID_COLUMNS[name], id]];
+  });
+}
 
 interface Verdict {
-  outcome: Outcome['kind'];
+  outcome: Outcome['kind'] | 'duplicate';
   errorCode: string | null;
   reason: string | null;
   httpStatus: number | null;
+  /** Only of a delivery: whether the destination already had the message. */
+  found?: boolean;
 }
+
+const NO_ERROR = { errorCode: null, reason: null, httpStatus: null };
 
 function verdictOf(outcome: Outcome): Verdict {
   if (outcome.kind === 'delivered') {
-    return { outcome: 'delivered', errorCode: null, reason: null, httpStatus: null };
+    return { ...NO_ERROR, outcome: 'delivered', found: outcome.found };
   }
   const { kind, code, reason, httpStatus } = outcome;
   return { outcome: kind, errorCode: code, reason, httpStatus: httpStatus ?? null };
@@ -227,8 +283,4 @@ function poolOf(payload: Claimed['payload']): string | undefined {
     return isOwn ? undefined : triageGroup.ohPoolId;
   }
   return 'receivingPoolId' in payload ? payload.receivingPoolId : undefined;
-}
-
-function withoutAbsent(ids: { [K in keyof Known]: string | undefined }): Known {
-  return Object.fromEntries(Object.entries(ids).filter(([, id]) => id !== undefined));
 }

@@ -58,9 +58,11 @@ function announce(n: number, version: number): Command {
     const result = await real.store.acceptDocument({ entries: [entry] });
     expect(result).toEqual({ accepted: isNew ? 1 : 0, duplicates: isNew ? 0 : 1 });
     if (!isNew) return;
-    const { messages } = await real.store.list({}, { limit: 1 });
-    const id = messages[0]?.id ?? '';
     const { ohMessageId: letter, ohPatientId } = entry;
+    // Lists are by the time of acceptance, and here the clock may be set back.
+    const { messages } = await real.store.list({ ohMessageId: letter }, { limit: 200 });
+    const known = new Set(model.rows.map((row) => row.id));
+    const id = messages.find((message) => !known.has(message.id))?.id ?? '';
     model.accept({ id, direction: 'oh-to-mhv', orderKey: `oh:${ohPatientId}`, letter }, key);
   });
 }

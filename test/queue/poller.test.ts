@@ -6,6 +6,7 @@ function setup(options: { concurrency?: number } = {}) {
   const claims: number[] = [];
   const done: number[] = [];
   const finish = new Map<number, () => void>();
+  const freed = new Map<number, () => void>();
   let claimed = Promise.withResolvers<void>();
   const poller = new Poller<number>({
     concurrency: options.concurrency ?? 2,
@@ -22,12 +23,13 @@ function setup(options: { concurrency?: number } = {}) {
       }
       return items;
     },
-    work: async (item) => {
+    work: async (item, free) => {
+      freed.set(item, free);
       await new Promise<void>((resolve) => finish.set(item, resolve));
       done.push(item);
     },
   });
-  return { poller, waiting, claims, done, finish, nextClaim: () => claimed.promise };
+  return { poller, waiting, claims, done, finish, freed, nextClaim: () => claimed.promise };
 }
 
 test('takes no more in hand than it may work on at once', async () => {
@@ -43,6 +45,23 @@ test('takes no more in hand than it may work on at once', async () => {
   expect(claims).toEqual([2, 2]);
   finish.get(3)?.();
   await poller.finishInHand();
+});
+
+test('an item whose settlement is on its way makes room for one other, and is waited for at the end', async () => {
+  const { poller, waiting, claims, done, finish, freed } = setup({ concurrency: 2 });
+  waiting.push(1, 2, 3, 4);
+  await poller.poll();
+  freed.get(1)?.();
+  freed.get(1)?.();
+  await poller.poll();
+  await poller.poll();
+  expect(claims).toEqual([2, 1]);
+  finish.get(1)?.();
+  const stopped = poller.stop();
+  finish.get(2)?.();
+  finish.get(3)?.();
+  await stopped;
+  expect(done).toEqual([1, 2, 3]);
 });
 
 test('a wake ends the sleep at once', async () => {

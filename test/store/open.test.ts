@@ -46,6 +46,37 @@ test('works that are submitted together share one commit', async () => {
   sqlite.close();
 });
 
+test('what one work refuses is undone alone, and the others have the results of the commit that lasts', async () => {
+  const { path } = setup();
+  const sqlite = new Database(path);
+  sqlite.exec('CREATE TABLE t (n)');
+  const write = groupCommit(sqlite);
+  const insert = sqlite.prepare<[number], { n: number }>(
+    'INSERT INTO t VALUES (?) RETURNING rowid n',
+  );
+  const refuse = (n: number) => () => {
+    insert.run(n);
+    throw new Error('refused');
+  };
+  const results = await Promise.allSettled([
+    write(() => insert.get(1)?.n),
+    write(refuse(2)),
+    write(() => insert.get(3)?.n),
+    write(refuse(4)),
+  ]);
+  expect(results.map((one) => (one.status === 'fulfilled' ? one.value : 'refused'))).toEqual([
+    1,
+    'refused',
+    2,
+    'refused',
+  ]);
+  expect(sqlite.prepare('SELECT rowid, n FROM t').raw().all()).toEqual([
+    [1, 1],
+    [2, 3],
+  ]);
+  sqlite.close();
+});
+
 test('a commit that fails fails everybody in it, and nothing of it stays', async () => {
   const { path } = setup();
   const sqlite = new Database(path);

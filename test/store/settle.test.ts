@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
+import Database from 'better-sqlite3';
 import type { Claimed, Store } from '../../src/store/store.ts';
-import { entry, lanes, numbered, type Setup, send, setup, toMhv, toOh } from './setup.ts';
+import { entry, LEASE_MS, lanes, numbered, type Setup, send, setup, toMhv, toOh } from './setup.ts';
 
 const rejected = {
   kind: 'rejected',
@@ -61,6 +62,38 @@ test('a second announcement of an OH message is never queued twice and follows t
   expect(s.query('SELECT duplicate_of FROM inbox WHERE id = ?', second.id)).toEqual([
     { duplicate_of: first.id },
   ]);
+});
+
+test('settlements whose commit fails all fail with it, and their rows come again in doubt', async () => {
+  const s = setup({ busyTimeoutMs: 0 });
+  const first = await queuedForMhv(s, numbered(1, 'a'));
+  const second = await queuedForMhv(s, numbered(2, 'b'));
+  const other = new Database(s.path);
+  other.exec('BEGIN IMMEDIATE');
+  const settled = await Promise.allSettled([
+    deliver(s, first, '81'),
+    deliver(s, second, '82'),
+    s.store.claim(lanes.toMhv, 10),
+  ]);
+  other.exec('ROLLBACK');
+  other.close();
+  expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+  expect(await s.store.claim(lanes.toMhv, 10)).toEqual([]);
+  s.clock.now += LEASE_MS;
+  expect(await s.store.claim(lanes.toMhv, 10)).toMatchObject([
+    { id: first.id, attempt: 2, inDoubtSince: first.startedAt },
+    { id: second.id, attempt: 2, inDoubtSince: second.startedAt },
+  ]);
+});
+
+test('a settlement and the claim after it share a commit, and the next of the patient is in it', async () => {
+  const s = setup();
+  await s.store.acceptDocument({ entries: [numbered(1), numbered(2)] });
+  const one = await claimOne(s.store, lanes.fromOh);
+  const handedOver = s.store.handOver(one, toMhv(numbered(1)));
+  const next = s.store.claim(lanes.fromOh, 1);
+  expect(await handedOver).toBe('queued');
+  expect(await next).toMatchObject([{ payload: numbered(2) }]);
 });
 
 test('a rejected message is INVALID with its reason, one whose attempts are spent is FAILED', async () => {
