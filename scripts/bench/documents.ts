@@ -19,14 +19,14 @@ interface EntryPlaces {
   message: number;
 }
 
-/** A feed with `entries` new entries, spread over 1,000 invented patients. */
-export function feedDocument(entries: number): FeedDocument {
+/** A feed with `entries` new entries at the OH of this URL, spread over 1,000 invented patients. */
+export function feedDocument(entries: number, messaging: string = MESSAGING): FeedDocument {
   const start = `<?xml version="1.0" encoding="UTF-8"?><feed xmlns="http://www.w3.org/2005/Atom"><id>urn:example:oh:messages</id><title>New patient messages</title><updated>2025-10-08T14:15:47Z</updated>`;
   const places: EntryPlaces[] = [];
   let text = start;
   for (let entry = 0; entry < entries; entry += 1) {
     const atomId = `${text}<entry><id>urn:example:oh:message:`;
-    const patient = `${atomId}0000000000:-6:0:0</id><title>Lab follow-up</title><published>2025-10-08T14:15:40Z</published><updated>2025-10-08T14:15:40Z</updated><summary>${FILLER}</summary><link rel="alternate" type="application/json" href="${MESSAGING}/demo/patients/`;
+    const patient = `${atomId}0000000000:-6:0:0</id><title>Lab follow-up</title><published>2025-10-08T14:15:40Z</published><updated>2025-10-08T14:15:40Z</updated><summary>${FILLER}</summary><link rel="alternate" type="application/json" href="${messaging}/demo/patients/`;
     const message = `${patient}0000000/inbox/messages/`;
     text = `${message}0000000000%3A-6%3A0%3A0"/></entry>`;
     places.push({ atomId: atomId.length, patient: patient.length, message: message.length });

@@ -8,8 +8,15 @@ import { join } from 'node:path';
 const ROOT = join(import.meta.dir, '..', '..');
 const FOLDER = join(ROOT, 'node_modules', '.cache', 'bench-rivals');
 
-/** Imports a rival, from the npm registry the first time. Throws when it can't be installed. */
-export async function rival<Module>(name: string, version: string): Promise<Module> {
+/**
+ * Imports a rival, from the npm registry the first time, or one `part` of it such as `name/client`.
+ * Throws when it can't be installed.
+ */
+export async function rival<Module>(
+  name: string,
+  version: string,
+  part: string = name,
+): Promise<Module> {
   const folder = join(FOLDER, `${name.replaceAll('/', '+')}@${version}`);
   const installed = join(folder, 'node_modules', name);
   if (!existsSync(installed)) {
@@ -23,5 +30,5 @@ export async function rival<Module>(name: string, version: string): Promise<Modu
     if (exitCode !== 0)
       throw new Error(`${name}@${version} was not installed: ${stderr.toString()}`);
   }
-  return (await import(Bun.resolveSync(name, folder))) as Module;
+  return (await import(Bun.resolveSync(part, folder))) as Module;
 }

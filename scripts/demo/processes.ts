@@ -5,6 +5,7 @@ import { join } from 'node:path';
 export interface Running {
   /** The JSON line. */
   ready: Record<string, string>;
+  pid: number;
   /** SIGTERM, then waits for the end; returns the exit status. */
   stop(): Promise<number>;
 }
@@ -33,6 +34,7 @@ export async function start(
   }
   return {
     ready: JSON.parse(ready) as Record<string, string>,
+    pid: child.pid,
     async stop() {
       child.kill('SIGTERM');
       return child.exited;
