@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { ExchangeError } from '../errors.ts';
 import type { Direction, Entry, Instant, Send } from '../message.ts';
+import { compiled } from './compiled.ts';
 import { held, isBeingListed, noteHeld, ohOrderKey } from './held.ts';
 import type { Db } from './open.ts';
 import { inbox, quarantine, tombstones } from './schema.ts';
-import { compiledOnce } from './statement.ts';
 import type { Idempotency, QuarantinedDocument, Tombstone } from './store.ts';
 
 /** What a new row says; the other columns have their defaults, or are empty. */
@@ -103,40 +103,22 @@ export function insertQuarantined(db: Db, document: QuarantinedDocument, now: In
 
 /** Returns 0 when a row with the same dedupe key is there. */
 function insertRow(db: Db, row: Row): number {
-  return insertion(db).run(row).changes;
+  return compiled<[Row]>(db, INSERT).run(row).changes;
 }
-
-const value = (name: keyof Row) => sql.placeholder(name);
 
 /**
  * Says itself whether the row must wait: a trigger would have to write the row, and its place in the
  * index of what is due, a second time. No earlier row has a greater seq, so each of the same order
  * key is before it.
  */
-const insertion = compiledOnce<keyof Row>((db) =>
-  db
-    .insert(inbox)
-    .values({
-      id: value('id'),
-      direction: value('direction'),
-      orderKey: value('orderKey'),
-      payload: value('payload'),
-      dueAt: value('dueAt'),
-      acceptedAt: value('acceptedAt'),
-      icn: value('icn'),
-      ohPatientId: value('ohPatientId'),
-      ohMessageId: value('ohMessageId'),
-      mhvMessageId: value('mhvMessageId'),
-      dedupeKey: value('dedupeKey'),
-      requestDigest: value('requestDigest'),
-      source: value('source'),
-      blocked: sql<boolean>`${value('blocked')}
-        OR EXISTS (SELECT 1 FROM inbox WHERE state = 'pending' AND order_key = ${value('orderKey')})
-        OR EXISTS (SELECT 1 FROM settings WHERE name = 'on_dead' AND value = 'hold')
-        AND EXISTS (SELECT 1 FROM inbox WHERE state = 'dead' AND order_key = ${value('orderKey')})`,
-    })
-    .onConflictDoNothing(),
-);
+const INSERT = `INSERT INTO inbox (id, direction, order_key, payload, due_at, accepted_at, icn,
+    oh_patient_id, oh_message_id, mhv_message_id, dedupe_key, request_digest, source, blocked)
+  VALUES (@id, @direction, @orderKey, @payload, @dueAt, @acceptedAt, @icn,
+    @ohPatientId, @ohMessageId, @mhvMessageId, @dedupeKey, @requestDigest, @source, @blocked
+    OR EXISTS (SELECT 1 FROM inbox WHERE state = 'pending' AND order_key = @orderKey)
+    OR EXISTS (SELECT 1 FROM settings WHERE name = 'on_dead' AND value = 'hold')
+    AND EXISTS (SELECT 1 FROM inbox WHERE state = 'dead' AND order_key = @orderKey))
+  ON CONFLICT DO NOTHING`;
 
 function entryRow(entry: Entry, now: Instant): Row {
   return {

@@ -4,9 +4,9 @@
  */
 import { and, asc, eq, isNull, max, notInArray, sql } from 'drizzle-orm';
 import type { Instant } from '../message.ts';
+import { compiled } from './compiled.ts';
 import type { Db } from './open.ts';
-import { attempts, events, inbox, sessions } from './schema.ts';
-import { compiledOnce } from './statement.ts';
+import { attempts, events, inbox } from './schema.ts';
 
 /** Also written in drizzle/, where triggers keep such rows blocked. */
 const PREFIX = 'held:';
@@ -22,16 +22,13 @@ export function isHeldKey(orderKey: string): boolean {
 
 /** True from when the patient's OH id is known until the listing ended or was given up. */
 export function isBeingListed(db: Db, ohPatientId: string): boolean {
-  return listing(db).hasRow({ ohPatientId });
+  // Every entry of the feed asks. It needs no limit: one row or none is all that is read.
+  const listing = compiled<[string]>(
+    db,
+    "SELECT 1 FROM sessions WHERE state = 'pending' AND oh_patient_id = ?",
+  );
+  return listing.get(ohPatientId) !== undefined;
 }
-
-/** Every entry of the feed asks. */
-const listing = compiledOnce<'ohPatientId'>((db) =>
-  db
-    .select({ icn: sessions.icn })
-    .from(sessions)
-    .where(and(sql`state = 'pending'`, eq(sessions.ohPatientId, sql.placeholder('ohPatientId')))),
-);
 
 /** The same row, to be accepted as one that waits. */
 export function held<R extends { orderKey: string }>(row: R): R & { blocked: 1 } {
