@@ -1,5 +1,4 @@
 /** A whole exchange over real HTTP against the mocks, with a clock and chance that the test sets. */
-import { afterEach } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import { createExchange, type Exchange } from '../../src/exchange.ts';
 import { createMhvSessions } from '../../src/mhv/session.ts';
 import { type Mocks, startMocks } from '../../src/mocks/mocks.ts';
 import type { MessageView } from '../../src/store/store.ts';
+import { afterwards } from '../afterwards.ts';
 
 const START = Date.UTC(2025, 9, 8, 14, 0, 0);
 export const POOL = '2000001';
@@ -45,18 +45,12 @@ export interface City {
   restart: () => Promise<void>;
 }
 
-const cleanups: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
 export async function setup(env: Record<string, string> = {}): Promise<City> {
   const clock = { now: START };
   const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-flow-'));
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  afterwards(() => rmSync(folder, { recursive: true, force: true }));
   const mocks = await startMocks({ now: () => clock.now });
-  cleanups.push(() => mocks.stop());
+  afterwards(() => mocks.stop());
   const log: string[] = [];
   const config = parseConfig({
     ...mocks.env,
@@ -79,7 +73,7 @@ export async function setup(env: Record<string, string> = {}): Promise<City> {
     clock,
     log,
   };
-  cleanups.push(() => city.exchange.stop());
+  afterwards(() => city.exchange.stop());
 
   async function post(url: string, body: unknown): Promise<Record<string, unknown>> {
     const response = await fetch(url, {

@@ -1,5 +1,4 @@
 /** The HTTP interface on loopback over a real store; nothing polls. */
-import { afterEach } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,15 +8,10 @@ import { type AppOptions, createApp } from '../../src/http/app.ts';
 import type { AuthOptions } from '../../src/http/auth.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
+import { afterwards } from '../afterwards.ts';
 
 export const START = Date.UTC(2025, 9, 8, 14, 0, 0);
 const MESSAGING = 'http://oh.invalid/messaging/demo/service';
-
-const cleanups: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
 
 export interface Site {
   url: string;
@@ -37,10 +31,10 @@ export function setup(
   options: Partial<AppOptions> = {},
 ): Site {
   const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-http-'));
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  afterwards(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'exchange.db');
   const store = openStore({ path, leaseMs: 60_000, maxAttempts: 3, maxBacklog, now: () => START });
-  cleanups.push(() => store.close());
+  afterwards(() => store.close());
   const log: string[] = [];
   const app = createApp({
     store,
@@ -63,7 +57,7 @@ export function setup(
     ...options,
   });
   app.listen({ hostname: '127.0.0.1', port: 0 });
-  cleanups.push(() => app.server?.stop(true));
+  afterwards(() => app.server?.stop(true));
   const url = app.server?.url.origin ?? '';
   return {
     url,

@@ -3,7 +3,8 @@ import { expect, test } from 'bun:test';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Mocks } from '../../src/mocks/mocks.ts';
-import { afterwards, endOf, readyLine, run, type Town, town } from './setup.ts';
+import { afterwards } from '../afterwards.ts';
+import { endOf, readyLine, run, type Town, town } from './setup.ts';
 
 const PAGES = 50;
 

@@ -1,22 +1,11 @@
 /** Programs of this project as processes, with mocks on loopback and a folder of their own. */
-import { afterEach } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Mocks, startMocks } from '../../src/mocks/mocks.ts';
+import { afterwards } from '../afterwards.ts';
 
 const ROOT = join(import.meta.dir, '..', '..');
-const cleanups: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-/** To be done after the test, the latest first. */
-export function afterwards(cleanup: () => unknown): void {
-  cleanups.push(cleanup);
-}
-
 export type Program = ReturnType<typeof run>;
 
 /** Starts a script with nothing but this environment; it is gone before what it uses is. */

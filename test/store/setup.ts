@@ -1,6 +1,5 @@
 /** A store on a fresh SQLite file, with a clock that only the test moves. */
 
-import { afterEach } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import Database from 'better-sqlite3';
 import type { Entry, Send, ToMhv, ToOh } from '../../src/message.ts';
 import { openStore, type StoreOptions } from '../../src/store/sqlite.ts';
 import type { Lane, Store } from '../../src/store/store.ts';
+import { afterwards } from '../afterwards.ts';
 
 export const START = Date.UTC(2025, 9, 8, 14, 0, 0);
 export const LEASE_MS = 60_000;
@@ -30,15 +30,9 @@ export interface Setup {
   query: <T>(sql: string, ...params: unknown[]) => T[];
 }
 
-const cleanups: (() => void)[] = [];
-
-afterEach(() => {
-  for (const cleanup of cleanups.splice(0).toReversed()) cleanup();
-});
-
 export function setup(options: Partial<StoreOptions> = {}): Setup {
   const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-store-'));
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  afterwards(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'deep', 'exchange.db');
   const clock = { now: START };
   const open = () => {
@@ -49,7 +43,7 @@ export function setup(options: Partial<StoreOptions> = {}): Setup {
       now: () => clock.now,
       ...options,
     });
-    cleanups.push(() => store.close());
+    afterwards(() => store.close());
     return store;
   };
   return {
