@@ -10,8 +10,8 @@
  * not agree, else with a status of sysexits.h.
  */
 import { parseArgs } from 'node:util';
+import { createClients } from '../src/clients.ts';
 import { ConfigError, databasePath, parseConfig } from '../src/config.ts';
-import { createClients } from '../src/exchange.ts';
 import type { DirectoryChange } from '../src/store/directory.ts';
 import { openStore } from '../src/store/sqlite.ts';
 import type { Store } from '../src/store/store.ts';

@@ -11,8 +11,9 @@
  * 78: bad environment.
  */
 import pLimit from 'p-limit';
+import { createClients } from '../src/clients.ts';
 import { ConfigError, parseConfig } from '../src/config.ts';
-import { createClients, openOwnStore } from '../src/exchange.ts';
+import { openOwnStore } from '../src/exchange.ts';
 import { migrateArchive } from './migrate/archive.ts';
 import { type Options, readOptions, UsageError } from './migrate/options.ts';
 import { countPatients, migratePatients } from './migrate/patients.ts';

@@ -28,6 +28,36 @@ const authMethods = [
   'oauth1-hmac-sha1',
 ] as const;
 
+const samplers = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
+
+/** `name=value` pairs, the values percent-encoded (OpenTelemetry's specification of OTLP exporters). */
+const otlpHeaders = list
+  .refine(
+    (pairs) => pairs.every((pair) => /^[!#$%&'*+.^_`|~\w-]+ *=(?:[^%]|%[0-9a-f]{2})*$/i.test(pair)),
+    {
+      error: 'must be name=value pairs, separated by commas, values percent-encoded',
+    },
+  )
+  .transform((pairs) => pairs.map((pair) => /^([^= ]+) *=(.*)$/.exec(pair) ?? []))
+  .transform((pairs) =>
+    Object.fromEntries(pairs.map(([, name = '', value = '']) => [name, decoded(value)])),
+  );
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value.trim());
+  } catch {
+    return value.trim();
+  }
+}
+
 /** Every variable the exchange reads. The README lists them in the same order. */
 const environment = z.object({
   HOST: text.default('127.0.0.1'),
@@ -94,6 +124,11 @@ const environment = z.object({
   MIN_FREE_DISK_MB: integer(0, 100_000_000).default(200),
   RETENTION_DAYS: integer(1, 36_500).default(90),
   RETENTION_DEAD_DAYS: integer(1, 36_500).default(365),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url.optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: otlpHeaders,
+  OTEL_SERVICE_NAME: text.default('sm-exchange'),
+  OTEL_TRACES_SAMPLER: z.enum(samplers).default('parentbased_always_on'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 

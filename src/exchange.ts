@@ -1,6 +1,7 @@
 /** The exchange put together from its configuration: store, clients, flows, engine, HTTP. */
 import type { Logger } from 'pino';
 import type { Extraction } from './atom/extract.ts';
+import { createClients, ohAuth } from './clients.ts';
 import { type Config, ConfigError } from './config.ts';
 import { history } from './flows/history.ts';
 import { mhvToOh } from './flows/mhv-to-oh.ts';
@@ -8,18 +9,14 @@ import { ohToMhv } from './flows/oh-to-mhv.ts';
 import { type AppOptions, createApp } from './http/app.ts';
 import type { Destinations } from './http/destinations.ts';
 import type { Instant } from './message.ts';
-import { createMhvClient } from './mhv/client.ts';
-import { createMhvSessions } from './mhv/session.ts';
-import { createAuthorizer, type AuthOptions as OhAuthOptions } from './oh/auth.ts';
-import { createOhFhir } from './oh/fhir.ts';
-import { createOhMedia } from './oh/media.ts';
-import { createOhMessaging } from './oh/messaging.ts';
 import { publicKeySet } from './oh/oauth2.ts';
 import { createEngine, type Engine } from './queue/engine.ts';
 import { createPollerLock } from './queue/lock.ts';
 import { createUpkeep } from './queue/upkeep.ts';
 import { openStore, type StoreOptions } from './store/sqlite.ts';
 import type { Store } from './store/store.ts';
+import { createOtlpTracing } from './telemetry/otlp.ts';
+import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
 
 /** What a test replaces: time, chance, and where the log goes. */
 export interface Surroundings {
@@ -48,10 +45,15 @@ const DAY_MS = 24 * HOUR_MS;
  */
 export async function createExchange(config: Config, around: Surroundings): Promise<Exchange> {
   const { now } = around;
+  const telemetry = telemetryOf(config, around);
   const store = await openOwnStore(config, {
     now,
     onDead: config.ON_DEAD,
-    onFailure: (code) => around.log.error({ event: 'database', code }),
+    onFailure: (code) => {
+      around.log.error({ event: 'database', code });
+      telemetry.databaseFailed(code);
+    },
+    onAccepted: (accepted) => telemetry.accepted(accepted),
   });
   const engine = createEngine({
     ...around,
@@ -69,11 +71,20 @@ export async function createExchange(config: Config, around: Surroundings): Prom
     ratePerSecond: config.RATE_PER_SECOND,
     leaseMs: config.LEASE_MS,
     concurrency: config.CONCURRENCY,
+    telemetry: telemetry.attempts,
     ...createKeepers(config, store, around),
     ...createFlows(config, store, around),
   });
   const destinations = destinationsOf(engine, store, around.log);
-  const app = createApp({ ...appOptions(config, store, around), destinations });
+  telemetry.watch({
+    readings: () => store.upkeep.readings(),
+    polledBy: () => store.upkeep.polledBy(),
+    destinations: () => engine.destinations(),
+    check: () => store.check(),
+    maxBacklog: config.MAX_BACKLOG,
+    now,
+  });
+  const app = createApp({ ...appOptions(config, store, around), destinations, telemetry });
   app.listen({ hostname: config.HOST, port: config.PORT });
   const { server } = app;
   if (!server) throw new Error('The HTTP server did not start.');
@@ -85,6 +96,7 @@ export async function createExchange(config: Config, around: Surroundings): Prom
       await server.stop();
       await engine.stop();
       store.close();
+      await telemetry.stop();
     },
   };
 }
@@ -95,7 +107,7 @@ export async function createExchange(config: Config, around: Surroundings): Prom
  */
 export async function openOwnStore(
   config: Config,
-  around: Pick<StoreOptions, 'now' | 'onDead' | 'onFailure'>,
+  around: Pick<StoreOptions, 'now' | 'onDead' | 'onFailure' | 'onAccepted'>,
 ): Promise<Store> {
   const store = openStore({
     path: config.DATABASE_PATH,
@@ -110,6 +122,23 @@ export async function openOwnStore(
   store.close();
   const detail = `the file at DATABASE_PATH is that of ${owner}; each authority has a file of its own`;
   throw new ConfigError([{ variable: 'OH_AUTHORITY', detail }]);
+}
+
+function telemetryOf(config: Config, { now, log }: Surroundings): Telemetry {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = config;
+  if (endpoint === undefined) return createTelemetry({ now });
+  const otlp = {
+    endpoint,
+    headers: config.OTEL_EXPORTER_OTLP_HEADERS,
+    serviceName: config.OTEL_SERVICE_NAME,
+    instanceId: crypto.randomUUID(),
+    sampler: config.OTEL_TRACES_SAMPLER,
+    samplerRatio: config.OTEL_TRACES_SAMPLER_ARG,
+  };
+  return createTelemetry({
+    now,
+    traceBy: (onExport) => createOtlpTracing({ ...otlp, now, log, onExport }),
+  });
 }
 
 /** Who polls the file, and what is done to it from time to time. */
@@ -127,39 +156,6 @@ function createKeepers(config: Config, store: Store, around: Surroundings) {
     ...around,
   });
   return { lock, upkeep };
-}
-
-/** Clients of Oracle Health and of MHV; nothing is called before a method is. */
-export function createClients(config: Config, now: () => Instant) {
-  const timeoutMs = config.DELIVERY_TIMEOUT_MS;
-  const auth = ohAuth(config);
-  const authorizer = auth && createAuthorizer(auth, { now, randomId: () => Bun.randomUUIDv7() });
-  const upstream = { timeoutMs, now, ...(authorizer ? { authorizer } : {}) };
-  const messaging = createOhMessaging({
-    ...upstream,
-    baseUrl: config.OH_MESSAGING_BASE_URL,
-    authority: config.OH_AUTHORITY,
-  });
-  const fhir = createOhFhir({
-    ...upstream,
-    baseUrl: config.OH_FHIR_BASE_URL,
-    icnSystem: config.OH_ICN_SYSTEM,
-    stationSystem: config.OH_STATION_SYSTEM,
-  });
-  const mhvOptions = {
-    timeoutMs,
-    now,
-    baseUrl: config.MHV_BASE_URL,
-    appToken: config.MHV_APP_TOKEN,
-    ...(config.MHV_API_KEY ? { apiKey: config.MHV_API_KEY } : {}),
-  };
-  return {
-    messaging,
-    fhir,
-    media: createOhMedia({ ...upstream, baseUrl: config.OH_MEDIA_BASE_URL }),
-    mhv: createMhvClient(mhvOptions),
-    mhvSessionOf: createMhvSessions(mhvOptions),
-  };
 }
 
 /** The listing of histories, also for whoever only wants to count. */
@@ -193,38 +189,6 @@ function createFlows(config: Config, store: Store, { now }: Surroundings) {
   };
 }
 
-/** Config has checked that what the method needs is there. */
-function ohAuth(config: Config): OhAuthOptions | undefined {
-  const { OH_AUTH_METHOD: method, OH_AUTH_CLIENT_ID: clientId = '' } = config;
-  const secret = config.OH_AUTH_CLIENT_SECRET ?? '';
-  const oauth2 = {
-    clientId,
-    tokenUrl: config.OH_AUTH_TOKEN_URL ?? '',
-    scope: config.OH_AUTH_SCOPE,
-    timeoutMs: config.DELIVERY_TIMEOUT_MS,
-  };
-  const oauth1 = { method: 'oauth1', consumerKey: clientId, consumerSecret: secret } as const;
-  switch (method) {
-    case 'none':
-      return undefined;
-    case 'oauth2-basic':
-      return { ...oauth2, method: 'client-secret', clientSecret: secret };
-    case 'oauth2-private-key-jwt': {
-      const privateKeyPem = config.OH_AUTH_PRIVATE_KEY ?? '';
-      return {
-        ...oauth2,
-        method: 'private-key-jwt',
-        privateKeyPem,
-        keyId: config.OH_AUTH_KEY_ID ?? '',
-      };
-    }
-    case 'oauth1-plaintext':
-      return { ...oauth1, signatureMethod: 'PLAINTEXT' };
-    case 'oauth1-hmac-sha1':
-      return { ...oauth1, signatureMethod: 'HMAC-SHA1' };
-  }
-}
-
 /** Who paused or resumed is logged: a resume leaves no trace in the file. */
 function destinationsOf(engine: Engine, store: Store, log: Logger): Destinations {
   return {
@@ -244,7 +208,7 @@ function appOptions(
   config: Config,
   store: Store,
   { log, now }: Surroundings,
-): Omit<AppOptions, 'destinations'> {
+): Omit<AppOptions, 'destinations' | 'telemetry'> {
   const auth = ohAuth(config);
   return {
     store,

@@ -23,6 +23,20 @@ export interface CallContext {
   signal: AbortSignal;
   /** Sent to systems that take a trace id and shown on the timeline; same for a whole attempt. */
   correlationId: string;
+  /** Told of every call. */
+  observer?: CallObserver;
+}
+
+/** Hears of each call of an attempt, and says what it carries so that a trace goes on over there. */
+export interface CallObserver {
+  begin(call: Pick<UpstreamRequest, 'system' | 'method' | 'url'>): CallObservation;
+}
+
+interface CallObservation {
+  /** Headers that go with the call. */
+  headers: Record<string, string>;
+  /** Called once: with the answer's status, or with the verdict's code when no whole answer came. */
+  end(result: { status: number } | { code: string }): void;
 }
 
 export interface UpstreamRequest {
@@ -57,31 +71,42 @@ const DEFAULT_MAX_BYTES = 8 * 1024 * 1024;
  * certainly never arrived (refused connection, unknown host) or only read, else `in-doubt`.
  */
 export async function call(request: UpstreamRequest): Promise<UpstreamResponse> {
-  const { context, timeoutMs } = request;
-  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMs)]);
+  const observation = request.context.observer?.begin(request);
   try {
-    const response = await ofetch.raw(request.url, {
-      method: request.method,
-      headers: request.headers ?? {},
-      ...(request.body === undefined ? {} : { body: request.body }),
-      redirect: 'manual',
-      retry: 0,
-      ignoreResponseError: true,
-      responseType: 'stream',
-      signal,
-    });
-    const maxBytes = request.maxBytes ?? DEFAULT_MAX_BYTES;
-    const body = await readBounded(response.body ?? null, maxBytes, request);
-    return {
-      status: response.status,
-      headers: response.headers,
-      body,
-      text: () => decode(body, response.headers.get('content-type')),
-    };
+    const response = await fetchWhole(request, observation?.headers);
+    observation?.end({ status: response.status });
+    return response;
   } catch (error) {
-    if (error instanceof UpstreamError) throw error;
-    throw new UpstreamError(verdictOnFailure(error, request));
+    const failure =
+      error instanceof UpstreamError ? error : new UpstreamError(verdictOnFailure(error, request));
+    observation?.end({ code: failure.outcome.code });
+    throw failure;
   }
+}
+
+async function fetchWhole(
+  request: UpstreamRequest,
+  headers: Record<string, string> | undefined,
+): Promise<UpstreamResponse> {
+  const { context, timeoutMs } = request;
+  const response = await ofetch.raw(request.url, {
+    method: request.method,
+    headers: { ...request.headers, ...headers },
+    ...(request.body === undefined ? {} : { body: request.body }),
+    redirect: 'manual',
+    retry: 0,
+    ignoreResponseError: true,
+    responseType: 'stream',
+    signal: AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMs)]),
+  });
+  const maxBytes = request.maxBytes ?? DEFAULT_MAX_BYTES;
+  const body = await readBounded(response.body ?? null, maxBytes, request);
+  return {
+    status: response.status,
+    headers: response.headers,
+    body,
+    text: () => decode(body, response.headers.get('content-type')),
+  };
 }
 
 /**

@@ -65,3 +65,17 @@ test.each([
 test('an empty variable is one that is not set', () => {
   expect(parseConfig({ ...good, PORT: '', FEED_SECRET: '' })).toMatchObject({ PORT: 3000 });
 });
+
+test('headers for the collector of traces are pairs, their values decoded', () => {
+  const env = { ...good, OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Basic%20YQ==, x-tenant=east' };
+  expect(parseConfig(env).OTEL_EXPORTER_OTLP_HEADERS).toEqual({
+    authorization: 'Basic YQ==',
+    'x-tenant': 'east',
+  });
+  const bad = { OTEL_EXPORTER_OTLP_HEADERS: 'secret', OTEL_TRACES_SAMPLER: 'often' };
+  expect(faultsOf({ ...good, ...bad, OTEL_TRACES_SAMPLER_ARG: '2' })).toEqual([
+    'OTEL_EXPORTER_OTLP_HEADERS',
+    'OTEL_TRACES_SAMPLER',
+    'OTEL_TRACES_SAMPLER_ARG',
+  ]);
+});

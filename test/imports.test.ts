@@ -18,11 +18,25 @@ const allowed: Record<string, string[]> = {
   oh: ['message', 'errors', 'upstream', 'json', 'cache'],
   mhv: ['message', 'errors', 'upstream', 'json', 'cache'],
   store: ['message', 'errors'],
-  queue: ['message', 'errors', 'upstream', 'store'],
+  telemetry: ['message', 'upstream', 'store'],
+  queue: ['message', 'errors', 'upstream', 'store', 'telemetry'],
   flows: ['message', 'errors', 'upstream', 'store', 'queue', 'translate', 'oh', 'mhv', 'atom'],
-  http: ['message', 'errors', 'store', 'queue', 'atom'],
+  http: ['message', 'errors', 'store', 'queue', 'atom', 'telemetry'],
   mocks: [],
-  exchange: ['message', 'config', 'atom', 'flows', 'http', 'mhv', 'oh', 'queue', 'store'],
+  clients: ['message', 'config', 'mhv', 'oh'],
+  exchange: [
+    'message',
+    'clients',
+    'config',
+    'atom',
+    'flows',
+    'http',
+    'mhv',
+    'oh',
+    'queue',
+    'store',
+    'telemetry',
+  ],
   main: ['config', 'exchange'],
 };
 
@@ -34,6 +48,8 @@ const owners: Record<string, string[]> = {
   elysia: ['http', 'mocks'],
   ofetch: ['upstream'],
   htmlparser2: ['translate'],
+  'prom-client': ['telemetry'],
+  '@opentelemetry': ['telemetry'],
 };
 
 interface Import {

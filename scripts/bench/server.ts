@@ -5,6 +5,7 @@
 import pino from 'pino';
 import { createApp } from '../../src/http/app.ts';
 import { openStore } from '../../src/store/sqlite.ts';
+import { createTelemetry } from '../../src/telemetry/telemetry.ts';
 import { MESSAGING } from './documents.ts';
 
 const [path = '', worksPerCommit = ''] = process.argv.slice(2);
@@ -25,6 +26,7 @@ const app = createApp({
     resume: (to) => store.resume(to),
   },
   log: pino({ level: 'silent' }),
+  telemetry: createTelemetry({ now: Date.now }),
   extraction: { messagingBaseUrl: MESSAGING, authority: 'demo' },
   auth: {
     mode: 'none',

@@ -1,5 +1,5 @@
 /** What the APIs of both sides say of pools, and where the directory does not agree with them. */
-import type { createClients } from '../../src/exchange.ts';
+import type { createClients } from '../../src/clients.ts';
 import type { MhvTriageTeam } from '../../src/mhv/teams.ts';
 import type { NewTriageGroup, TriageGroup } from '../../src/store/directory.ts';
 import { cutName, directoryFaults } from '../../src/store/directory-rules.ts';

@@ -4,6 +4,7 @@ import { Elysia } from 'elysia';
 import type { Logger } from 'pino';
 import type { Extraction } from '../atom/extract.ts';
 import type { Store } from '../store/store.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { AuthOptions } from './auth.ts';
 import { type Destinations, destinations } from './destinations.ts';
 import { directory } from './directory.ts';
@@ -11,9 +12,11 @@ import { feed } from './feed.ts';
 import { health } from './health.ts';
 import { keys } from './keys.ts';
 import { messages } from './messages.ts';
+import { metrics } from './metrics.ts';
 import { operator } from './operator.ts';
 import { quarantine } from './operator-quarantine.ts';
 import { problems } from './problem.ts';
+import { requestLog } from './request-log.ts';
 import { sessions } from './sessions.ts';
 
 export interface AppOptions {
@@ -26,6 +29,7 @@ export interface AppOptions {
   /** JSON Web Key set (RFC 7517) with the public halves of the keys we sign with. */
   keySet?: { keys: object[] };
   log: Logger;
+  telemetry: Pick<Telemetry, 'requests' | 'expose'>;
 }
 
 /** Largest pushed document, before and after gunzip. */
@@ -33,13 +37,15 @@ const FEED_MAX_BYTES = 5 * 1024 * 1024;
 /** Largest request at all: a message with 25 MiB of files in base64, and its text. */
 const REQUEST_MAX_BYTES = 36 * 1024 * 1024;
 
-/** All routes. The error handler comes first: Elysia applies it only to what follows. */
-export function createApp(options: AppOptions) {
+/** All routes. Request log and error handler come first: Elysia applies them only to what follows. */
+export function createApp({ telemetry, ...rest }: AppOptions) {
+  const options = { ...rest, requests: telemetry.requests };
   return new Elysia({
     // Elysia would drop fields it does not know; a caller who misspells one should hear of it.
     normalize: false,
     serve: { maxRequestBodySize: REQUEST_MAX_BYTES, idleTimeout: 60 },
   })
+    .use(requestLog(options))
     .use(problems(options.log))
     .use(
       openapi({
@@ -57,6 +63,7 @@ export function createApp(options: AppOptions) {
       }),
     )
     .use(health(options))
+    .use(metrics({ ...options, telemetry }))
     .use(feed({ ...options, maxBytes: FEED_MAX_BYTES }))
     .use(keys(options))
     .use(messages(options))

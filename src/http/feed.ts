@@ -5,6 +5,7 @@ import { gunzipBounded } from '../atom/gunzip.ts';
 import { readPush } from '../atom/push.ts';
 import { type DocumentFault, ExchangeError, faultOf } from '../errors.ts';
 import type { QuarantinedDocument, Store } from '../store/store.ts';
+import type { RequestTelemetry } from '../telemetry/requests.ts';
 import { type AuthOptions, checkFeed } from './auth.ts';
 
 export interface FeedOptions {
@@ -13,6 +14,8 @@ export interface FeedOptions {
   extraction: Extraction;
   feedTopic?: string;
   maxBytes: number;
+  /** Knows the trace that a push belongs to. */
+  requests: RequestTelemetry;
 }
 
 /** Media types of Atom, and those under which XML is pushed when nobody set one. */
@@ -80,9 +83,11 @@ async function push(options: FeedOptions, request: Request) {
   const body = await decoded(raw, request.headers.get('content-encoding'), maxBytes);
   const { entries, tombstones, faults } = await readOrQuarantine(options, body, contentType);
   const quarantine = quarantined('entries', body, contentType, faults);
+  const traceparent = options.requests.traceparentOf(request);
   const result = await store.acceptDocument({
     entries,
     tombstones,
+    ...(traceparent === undefined ? {} : { traceparent }),
     ...(faults.length > 0 ? { quarantine } : {}),
   });
   return { ...result, rejected: faults.length };

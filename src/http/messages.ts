@@ -10,6 +10,7 @@ import type {
   MessageView,
   Store,
 } from '../store/store.ts';
+import type { RequestTelemetry } from '../telemetry/requests.ts';
 import { type AuthOptions, checkApiCaller } from './auth.ts';
 import {
   type MessageQuery,
@@ -27,19 +28,23 @@ import { DEFAULT_PAGE, idOfMpi } from './schemas.ts';
 export interface MessagesOptions {
   store: Store;
   auth: AuthOptions;
+  /** Knows the trace that a send belongs to. */
+  requests: RequestTelemetry;
 }
 
 const MAX_KEY_LENGTH = 255;
 
 /** `POST /messages`, `GET /messages`, `GET /messages/{id}`. */
-export function messages({ store, auth }: MessagesOptions) {
+export function messages({ store, auth, requests }: MessagesOptions) {
   return new Elysia({ name: 'messages' })
     .onBeforeHandle(({ request }) => checkApiCaller(auth, request.headers))
     .post(
       '/messages',
       async ({ body, request, set }) => {
         const send = toSend(body);
-        const { id } = await store.acceptSend(send, idempotencyOf(request.headers, send));
+        const idempotency = idempotencyOf(request.headers, send);
+        const traceparent = requests.traceparentOf(request);
+        const { id } = await store.acceptSend(send, idempotency, traceparent);
         set.status = 202;
         set.headers['location'] = `/messages/${id}`;
         return { id, status: 'IN_PROGRESS' as const };

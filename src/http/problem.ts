@@ -21,8 +21,9 @@ const titles: Record<ExchangeError['code'], string> = {
 
 /** Turns whatever a handler throws into a problem document. Must be used before any route. */
 export function problems(log: Logger) {
-  return new Elysia({ name: 'problems' }).onError({ as: 'global' }, ({ code, error }) => {
+  return new Elysia({ name: 'problems' }).onError({ as: 'global' }, ({ code, error, set }) => {
     const known = toExchangeError(code, error);
+    set.status = known?.httpStatus ?? 500;
     if (known) return problemResponse(known);
     const failure = failureOf(error);
     if (failure) {

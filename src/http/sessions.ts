@@ -1,6 +1,7 @@
 /** Create session: MHV names a patient who logs in, and asks whether their history has arrived. */
 import { Elysia, t } from 'elysia';
 import type { SessionView, Store } from '../store/store.ts';
+import type { RequestTelemetry } from '../telemetry/requests.ts';
 import { type AuthOptions, checkApiCaller } from './auth.ts';
 import { instant } from './message-schemas.ts';
 import { cernerId, icn, idOfMpi, oneOf } from './schemas.ts';
@@ -10,6 +11,8 @@ export interface SessionsOptions {
   auth: AuthOptions;
   /** The one tenant of Oracle Health that this exchange speaks to. */
   authority: string;
+  /** Knows the trace that a request belongs to. */
+  requests: RequestTelemetry;
 }
 
 /** MHV's own words for its sync status; `syncComplete` means stop waiting, not success. */
@@ -40,7 +43,7 @@ const timeline = t.Object({
 });
 
 /** `POST /sessions`, `GET /sessions/{icn}`. */
-export function sessions({ store, auth, authority }: SessionsOptions) {
+export function sessions({ store, auth, authority, requests }: SessionsOptions) {
   const bodyOf = ({ status, syncComplete, listed, delivered, error }: SessionView) => {
     const counts = { status, syncComplete, listed, delivered };
     return { ...counts, ...(error === undefined ? {} : { error }), authority };
@@ -49,9 +52,12 @@ export function sessions({ store, auth, authority }: SessionsOptions) {
     .onBeforeHandle(({ request }) => checkApiCaller(auth, request.headers))
     .post(
       '/sessions',
-      async ({ body, set }) => {
-        const named = body.cernerId === undefined ? undefined : idOfMpi(body.cernerId);
-        const wish = named === undefined ? {} : { namedOhPatientId: named };
+      async ({ body, request, set }) => {
+        const traceparent = requests.traceparentOf(request);
+        const wish = {
+          ...(body.cernerId === undefined ? {} : { namedOhPatientId: idOfMpi(body.cernerId) }),
+          ...(traceparent === undefined ? {} : { traceparent }),
+        };
         const view = await store.requestSession(body.icn, wish);
         set.status = view.status === 'IN_PROGRESS' ? 202 : 200;
         set.headers['location'] = `/sessions/${body.icn}`;

@@ -5,7 +5,13 @@ import { z } from 'zod';
 import { createCache, type Loaded } from '../cache.ts';
 import { parseJson, readJson } from '../json.ts';
 import type { Instant } from '../message.ts';
-import { call, retryAfterMs, UpstreamError, type UpstreamResponse } from '../upstream.ts';
+import {
+  type CallContext,
+  call,
+  retryAfterMs,
+  UpstreamError,
+  type UpstreamResponse,
+} from '../upstream.ts';
 import type { Authorizer } from './authorized-call.ts';
 
 export type Oauth2Options = {
@@ -48,9 +54,7 @@ export function createOauth2Authorizer(
   const proof = proofOf(options, chance);
   return {
     authorization: (_request, context) =>
-      tokens.get(options.tokenUrl, () =>
-        fetchToken(options, proof, chance.now, context.correlationId),
-      ),
+      tokens.get(options.tokenUrl, () => fetchToken(options, proof, chance.now, context)),
     renew: (refused) => tokens.drop(options.tokenUrl, refused),
   };
 }
@@ -107,7 +111,7 @@ async function fetchToken(
   options: Oauth2Options,
   proof: Proof,
   now: () => Instant,
-  correlationId: string,
+  context: CallContext,
 ): Promise<Loaded<string>> {
   const { headers, form } = await proof();
   const fields = { grant_type: 'client_credentials', scope: options.scope, ...form };
@@ -124,7 +128,7 @@ async function fetchToken(
     timeoutMs: options.timeoutMs,
     effect: 'read',
     // Many attempts may wait for this token, so it must not end with the one that asked first.
-    context: { signal: AbortSignal.timeout(options.timeoutMs), correlationId },
+    context: { ...context, signal: AbortSignal.timeout(options.timeoutMs) },
   });
   if (response.status !== 200) throw refusedToken(response, now());
   const token = readJson(response, tokenSchema, { system: 'auth', effect: 'read' });

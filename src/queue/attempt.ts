@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import type { DeliveredIds, Instant, Outcome, Outgoing, Undelivered } from '../message.ts';
 import type { Claimed, ClaimedSession, Note, SessionProgress, Store } from '../store/store.ts';
+import type { AttemptResult, AttemptScope, AttemptTelemetry } from '../telemetry/attempts.ts';
 import { type CallContext, UpstreamError } from '../upstream.ts';
 import { type RetryPolicy, settlementOf } from './backoff.ts';
 
@@ -41,6 +42,15 @@ export interface AttemptOptions {
   now: () => Instant;
   random: () => number;
   log: Logger;
+  /** Counts and traces the attempts. */
+  telemetry?: AttemptTelemetry;
+}
+
+/** What the log line of an attempt says of its end. */
+interface Logged extends AttemptResult {
+  reason?: string;
+  httpStatus?: number | undefined;
+  dueInMs?: number;
 }
 
 /** The work of an attempt must be over while its lease still holds, or it could run twice. */
@@ -49,17 +59,19 @@ const SHARE_OF_LEASE = 0.8;
 /** Makes the work of an inbox lane. It calls `free` as soon as the store has what came of it to commit. */
 export function translating(options: AttemptOptions, translate: Translate) {
   return async (claimed: Claimed, free: () => void): Promise<void> => {
-    const result = await guard(options, claimed, 'retry', (context) => translate(claimed, context));
+    const scope = options.telemetry?.attempt(claimed);
+    const inHand = { claimed, scope };
+    const result = await guard(options, inHand, 'retry', (context) => translate(claimed, context));
     if ('direction' in result) {
-      const handedOver = options.store.handOver(claimed, result);
+      const handedOver = options.store.handOver(claimed, result, scope?.traceparent);
       free();
-      logAttempt(options, claimed, { outcome: await handedOver });
+      endAttempt(options, inHand, { outcome: await handedOver });
     } else if (result.kind === 'duplicate') {
       const held = options.store.settleDuplicate(claimed, result.ids);
       free();
-      logAttempt(options, claimed, { outcome: (await held) ? 'duplicate' : 'lost' });
+      endAttempt(options, inHand, { outcome: (await held) ? 'duplicate' : 'lost' });
     } else {
-      await settle(options, claimed, result, [], free);
+      await settle(options, inHand, result, [], free);
     }
   };
 }
@@ -70,10 +82,11 @@ export function delivering(options: AttemptOptions, deliver: Deliver) {
     const notes: Note[] = [];
     const note: DeliveryContext['note'] = (event, detail) =>
       void notes.push({ at: options.now(), event, ...(detail ? { detail } : {}) });
-    const outcome = await guard(options, claimed, 'in-doubt', (context) =>
+    const inHand = { claimed, scope: options.telemetry?.attempt(claimed) };
+    const outcome = await guard(options, inHand, 'in-doubt', (context) =>
       deliver(claimed, { ...context, note }),
     );
-    await settle(options, claimed, outcome, notes, free);
+    await settle(options, inHand, outcome, notes, free);
   };
 }
 
@@ -102,27 +115,43 @@ export function alone(deliver: Deliver, waitMs: number): Deliver {
 export function listing(options: AttemptOptions, list: ListHistory) {
   const { store, now, random, policy } = options;
   return async (claimed: ClaimedSession): Promise<void> => {
-    const result = await guard(options, claimed, 'retry', (context) => list(claimed, context));
+    const scope = options.telemetry?.listing(claimed);
+    const inHand = { claimed, scope };
+    const { correlationId } = claimed;
+    const traced = { correlationId, ...traceOf(scope) };
+    const result = await guard(options, inHand, 'retry', (context) => list(claimed, context));
     if (!('kind' in result)) {
-      await store.advanceSession(claimed, result);
+      const held = await store.advanceSession(claimed, result, scope?.traceparent);
+      const { step } = result;
+      const entries = step === 'listed' ? result.entries.length : 0;
+      const outcome = held ? step : 'lost';
+      scope?.end({ outcome });
+      options.log.info({ event: 'session', state: 'pending', outcome, entries, ...traced });
       return;
     }
     const spent = { attempts: claimed.spent };
     const { state, ...next } = settlementOf(result, spent, policy, now(), random());
     await store.failSession(claimed, result, 'dueAt' in next ? next.dueAt : undefined);
-    const { correlationId } = claimed;
-    const { code, reason } = result;
-    options.log.warn({ event: 'session', state, code, reason, correlationId });
+    const { kind: outcome, code, reason } = result;
+    scope?.end({ outcome, code });
+    options.log.warn({ event: 'session', state, outcome, code, reason, ...traced });
   };
+}
+
+/** Something claimed, and what is told of it. */
+interface InHand<C> {
+  claimed: C;
+  scope: AttemptScope | undefined;
 }
 
 async function settle(
   options: AttemptOptions,
-  claimed: Claimed,
+  inHand: InHand<Claimed>,
   outcome: Outcome,
   notes: Note[],
   free: () => void,
 ): Promise<void> {
+  const { claimed } = inHand;
   const { store, policy, now, random } = options;
   const spent = { attempts: claimed.spent, acceptedAt: claimed.replayedAt ?? claimed.acceptedAt };
   const settlement = settlementOf(outcome, spent, policy, now(), random());
@@ -130,7 +159,7 @@ async function settle(
   free();
   const held = await settled;
   const { kind } = outcome;
-  logAttempt(options, claimed, {
+  endAttempt(options, inHand, {
     outcome: held ? kind : 'lost',
     state: settlement.state,
     ...(outcome.kind === 'delivered'
@@ -143,24 +172,31 @@ async function settle(
 /** Runs the work under the attempt's deadline; whatever it throws becomes a verdict. */
 async function guard<T>(
   options: AttemptOptions,
-  { correlationId }: { correlationId: string },
+  { claimed: { correlationId }, scope }: InHand<{ correlationId: string }>,
   kindOfBug: 'retry' | 'in-doubt',
   work: (context: CallContext) => Promise<T>,
 ): Promise<T | Undelivered> {
   const signal = AbortSignal.timeout(options.leaseMs * SHARE_OF_LEASE);
   try {
-    return await work({ signal, correlationId });
+    return await work({ signal, correlationId, ...(scope ? { observer: scope.observer } : {}) });
   } catch (error) {
     if (error instanceof UpstreamError) return error.outcome;
     const name = error instanceof Error ? error.name : 'unknown';
     const stack = error instanceof Error ? error.stack?.split('\n').slice(1) : undefined;
     // Not the message: a bug's message may quote the data it tripped over.
-    options.log.error({ event: 'bug', error: name, stack, correlationId });
+    const bug = { event: 'bug', error: name, stack, correlationId, ...traceOf(scope) };
+    options.log.error(bug);
     return { kind: kindOfBug, code: 'internal', reason: `Internal error (${name}).` };
   }
 }
 
-function logAttempt(options: AttemptOptions, claimed: Claimed, result: Record<string, unknown>) {
+/** Writes the one line of the attempt, once its end is on disk. */
+function endAttempt(
+  options: AttemptOptions,
+  { claimed, scope }: InHand<Claimed>,
+  result: Logged,
+): void {
+  scope?.end(result);
   options.log.info({
     event: 'attempt',
     messageId: claimed.id,
@@ -168,8 +204,13 @@ function logAttempt(options: AttemptOptions, claimed: Claimed, result: Record<st
     direction: claimed.lane.direction,
     attempt: claimed.attempt,
     correlationId: claimed.correlationId,
+    ...traceOf(scope),
     waitedMs: claimed.startedAt - claimed.acceptedAt,
     tookMs: options.now() - claimed.startedAt,
     ...result,
   });
+}
+
+function traceOf(scope: AttemptScope | undefined): { traceId?: string } {
+  return scope?.traceId === undefined ? {} : { traceId: scope.traceId };
 }

@@ -26,16 +26,22 @@ interface Row {
   source: Entry['source'] | null;
   /** 1: held, whatever is before it; 0: only behind an earlier row of its order key. */
   blocked: 0 | 1;
+  traceparent: string | null;
 }
 
 /**
  * Rows whose dedupe key is known are left as they are. What the feed announces of a patient whose
  * history is being listed is held until then. Returns how many were new.
  */
-export function insertEntries(db: Db, entries: Entry[], now: Instant): number {
+export function insertEntries(
+  db: Db,
+  entries: Entry[],
+  now: Instant,
+  traceparent?: string,
+): number {
   let accepted = 0;
   for (const entry of entries) {
-    const row = entryRow(entry, now);
+    const row = entryRow(entry, now, traceparent);
     const isHeld = entry.source === 'feed' && isBeingListed(db, entry.ohPatientId);
     const inserted = insertRow(db, isHeld ? held(row) : row);
     if (isHeld && inserted > 0) noteHeld(db, [row.id], now);
@@ -54,10 +60,15 @@ export function insertTombstones(db: Db, deleted: Tombstone[], now: Instant): vo
   }
 }
 
-export function insertSend(db: Db, send: Send, idempotency: Idempotency | undefined, now: Instant) {
+export function insertSend(
+  db: Db,
+  send: Send,
+  idempotency: Idempotency | undefined,
+  { now, traceparent }: { now: Instant; traceparent: string | undefined },
+) {
   const known = idempotency && findByKey(db, idempotency.key);
   if (!known) {
-    const row = sendRow(send, idempotency, now);
+    const row = { ...sendRow(send, idempotency, now), traceparent: traceparent ?? null };
     if (insertRow(db, row) === 0) throw new Error('A new id is one that was given before.');
     return { id: row.id, repeated: false };
   }
@@ -112,15 +123,15 @@ function insertRow(db: Db, row: Row): number {
  * key is before it.
  */
 const INSERT = `INSERT INTO inbox (id, direction, order_key, payload, due_at, accepted_at, icn,
-    oh_patient_id, oh_message_id, mhv_message_id, dedupe_key, request_digest, source, blocked)
+    oh_patient_id, oh_message_id, mhv_message_id, dedupe_key, request_digest, source, traceparent, blocked)
   VALUES (@id, @direction, @orderKey, @payload, @dueAt, @acceptedAt, @icn,
-    @ohPatientId, @ohMessageId, @mhvMessageId, @dedupeKey, @requestDigest, @source, @blocked
+    @ohPatientId, @ohMessageId, @mhvMessageId, @dedupeKey, @requestDigest, @source, @traceparent, @blocked
     OR EXISTS (SELECT 1 FROM inbox WHERE state = 'pending' AND order_key = @orderKey)
     OR EXISTS (SELECT 1 FROM settings WHERE name = 'on_dead' AND value = 'hold')
     AND EXISTS (SELECT 1 FROM inbox WHERE state = 'dead' AND order_key = @orderKey))
   ON CONFLICT DO NOTHING`;
 
-function entryRow(entry: Entry, now: Instant): Row {
+function entryRow(entry: Entry, now: Instant, traceparent: string | undefined): Row {
   return {
     id: Bun.randomUUIDv7(undefined, now),
     direction: 'oh-to-mhv',
@@ -135,12 +146,17 @@ function entryRow(entry: Entry, now: Instant): Row {
     requestDigest: null,
     source: entry.source,
     blocked: 0,
+    traceparent: traceparent ?? null,
     // The instant, not the text: 10:00Z and 12:00+02:00 are the same version (RFC 4287 §4.2.15).
     dedupeKey: `atom:${entry.updatedAt}:${entry.atomId}`,
   };
 }
 
-function sendRow(send: Send, idempotency: Idempotency | undefined, now: Instant): Row {
+function sendRow(
+  send: Send,
+  idempotency: Idempotency | undefined,
+  now: Instant,
+): Omit<Row, 'traceparent'> {
   return {
     id: Bun.randomUUIDv7(undefined, now),
     direction: 'mhv-to-oh',

@@ -69,8 +69,17 @@ function seqsOf(rows: { seq: number }[]): number[] {
 interface Row
   extends Pick<
     typeof outbox.$inferSelect,
-    'seq' | 'id' | 'orderKey' | 'payload' | 'attempts' | 'postponements' | 'inDoubtSince'
+    | 'seq'
+    | 'id'
+    | 'orderKey'
+    | 'payload'
+    | 'attempts'
+    | 'postponements'
+    | 'inDoubtSince'
+    | 'traceparent'
   > {
+  /** When it came into this stage. */
+  queuedAt: Instant;
   /** When the message was accepted: the outbox itself knows only when it was queued there. */
   acceptedAt: Instant;
 }
@@ -85,7 +94,8 @@ function lease(db: Db, stage: Stage, seq: number, dueAt: Instant): Row {
     db,
     `UPDATE ${stage} SET due_at = ?, attempts = attempts + 1 WHERE seq = ?
      RETURNING seq, id, order_key AS orderKey, payload, attempts, postponements,
-       in_doubt_since AS inDoubtSince, ${ACCEPTED_AT[stage]} AS acceptedAt`,
+       in_doubt_since AS inDoubtSince, traceparent, accepted_at AS queuedAt,
+       ${ACCEPTED_AT[stage]} AS acceptedAt`,
   ).get(dueAt, seq);
   if (!row) throw new Error('A row that is due is gone.');
   return row;
@@ -135,11 +145,23 @@ function takeInHand(db: Db, table: QueueTable, lane: Lane, row: Row, now: Instan
       startedAt: now,
       acceptedAt: row.acceptedAt,
       correlationId,
+      waitingSince: waitingSince(db, lane.stage, row),
       ...replayOf(db, row),
+      ...(row.traceparent === null ? {} : { traceparent: row.traceparent }),
       ...(inDoubtSince === undefined ? {} : { inDoubtSince }),
       payload,
     },
   ];
+}
+
+/** Since the end of the attempt before, or since it came into this stage. */
+function waitingSince(db: Db, stage: Stage, row: Row): Instant {
+  if (row.attempts === 1) return row.queuedAt;
+  const before = compiled<[string, Stage, number], { endedAt: Instant | null }>(
+    db,
+    'SELECT ended_at AS endedAt FROM attempts WHERE message_id = ? AND stage = ? AND number = ?',
+  ).get(row.id, stage, row.attempts - 1);
+  return before?.endedAt ?? row.queuedAt;
 }
 
 /** A replay turns the attempts so far into postponements, so other rows need no look. */

@@ -1,6 +1,5 @@
 /** Looking at messages: where each one is, and lists of them. */
 import { and, asc, desc, eq, getTableColumns, gte, lt, lte, type SQL, sql } from 'drizzle-orm';
-import type { Direction } from '../message.ts';
 import { blockerOf } from './blocked.ts';
 import { compiled } from './compiled.ts';
 import { candidates } from './find-candidates.ts';
@@ -9,16 +8,14 @@ import type { Db } from './open.ts';
 import { attempts, events, inbox, outbox, type Stage } from './schema.ts';
 import type {
   AttemptView,
-  Counts,
   EventView,
   MessageFilter,
   MessagePage,
   MessageSummary,
   MessageView,
-} from './store.ts';
+} from './views.ts';
 
 const STAGES: Stage[] = ['inbox', 'outbox'];
-const DIRECTIONS: Direction[] = ['oh-to-mhv', 'mhv-to-oh'];
 
 /** A duplicate is where the message that carries it is. */
 export const carrier = sql`${outbox.id} = coalesce(${inbox.duplicateOf}, ${inbox.id})`;
@@ -103,36 +100,15 @@ function before(db: Db, cursor: number | undefined): SQL | undefined {
   return sql`(${inbox.acceptedAt}, ${inbox.seq}) < (${last?.acceptedAt ?? 0}, ${cursor})`;
 }
 
-export function counts(db: Db): Counts[] {
-  return STAGES.flatMap((stage) => {
-    const pending = countsOf(db, stage, 'pending', 'due');
-    const dead = countsOf(db, stage, 'dead', 'dead');
-    return DIRECTIONS.map((direction) => ({
-      lane: { stage, direction },
-      pending: pending.get(direction) ?? 0,
-      dead: dead.get(direction) ?? 0,
-    }));
-  });
-}
-
 /** Rows of either stage that are not settled yet. */
 export function countPending(db: Db): number {
-  return counts(db).reduce((sum, { pending }) => sum + pending, 0);
+  return STAGES.reduce((sum, stage) => sum + pendingOf(db, stage), 0);
 }
 
-/** The index holds only the rows of the state, and SQLite, which can't know how few they are, is told to take it. */
-function countsOf(
-  db: Db,
-  stage: Stage,
-  state: 'pending' | 'dead',
-  index: 'due' | 'dead',
-): Map<Direction, number> {
-  const rows = compiled<[], { direction: Direction; rows: number }>(
-    db,
-    `SELECT direction, count(*) AS rows FROM ${stage} INDEXED BY ${stage}_${index}
-     WHERE state = '${state}' GROUP BY direction`,
-  ).all();
-  return new Map(rows.map(({ direction, rows: count }) => [direction, count]));
+/** The index holds only pending rows, and SQLite, which can't know how few they are, is told to take it. */
+function pendingOf(db: Db, stage: Stage): number {
+  const text = `SELECT count(*) AS rows FROM ${stage} INDEXED BY ${stage}_due WHERE state = 'pending'`;
+  return compiled<[], { rows: number }>(db, text).get()?.rows ?? 0;
 }
 
 /** The same for a list and for a replay, so that what one shows the other takes. */

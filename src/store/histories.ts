@@ -15,6 +15,8 @@ export interface ClaimedSession {
   since?: Instant;
   until?: Instant;
   listedUntil?: Instant;
+  /** W3C Trace Context of the request that asked for it. */
+  traceparent?: string;
 }
 
 /** Of whom, and how much of it, history is asked for. */
@@ -23,6 +25,8 @@ export interface HistoryWish {
   namedOhPatientId?: string;
   since?: Instant;
   until?: Instant;
+  /** W3C Trace Context of the request. */
+  traceparent?: string;
 }
 
 /** A step of a session: it is known who the patient is at OH, or one window of messages is listed. */

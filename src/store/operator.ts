@@ -12,7 +12,7 @@ import {
   takeQuarantined,
 } from './operator-quarantine.ts';
 import { countReplayable, idsToReplay } from './operator-replay.ts';
-import type { Lane, MessageFilter, QuarantinedDocument, Tombstone } from './store.ts';
+import type { Accepted, Lane, MessageFilter, QuarantinedDocument, Tombstone } from './store.ts';
 
 /** Which messages to replay. Without a `status`: those that were given up, FAILED and INVALID. */
 export interface ReplayFilter
@@ -125,6 +125,7 @@ interface Shared {
   write: Write;
   now: () => Instant;
   announce: (due: Lane) => void;
+  onAccepted: (accepted: Accepted) => void;
   refuseWhenFull: () => void;
 }
 
@@ -188,10 +189,12 @@ export class SqliteOperator implements OperatorStore {
   }
 
   async takeQuarantined(id: string, again: ReadAgain) {
-    const { db, write, now, announce, refuseWhenFull } = this.#shared;
+    const { db, write, now, announce, onAccepted, refuseWhenFull } = this.#shared;
     refuseWhenFull();
     const replay = await write(() => takeQuarantined(db, id, again, now()));
-    if (replay.accepted > 0) announce({ stage: 'inbox', direction: 'oh-to-mhv' });
+    const { accepted, duplicates } = replay;
+    if (accepted > 0) announce({ stage: 'inbox', direction: 'oh-to-mhv' });
+    onAccepted({ source: 'feed', accepted, duplicates });
     return replay;
   }
 

@@ -4,7 +4,8 @@ import type { Status } from '../message.ts';
 import { carrier, status } from './find.ts';
 import { ohOrderKey } from './held.ts';
 import type { Db } from './open.ts';
-import { inbox, links, outbox, sessions } from './schema.ts';
+import { inbox, links, outbox } from './schema.ts';
+import { sessions } from './schema-histories.ts';
 import type { Reconciled } from './store.ts';
 
 /** Most ids that one statement asks for. */

@@ -64,6 +64,8 @@ const queueColumns = () => ({
   settledAt: integer('settled_at'),
   /** When the payload was dropped after its time; ids and attempts stay. */
   purgedAt: integer('purged_at'),
+  /** W3C Trace Context of what put the row here, so that one trace spans the wait. */
+  traceparent: text('traceparent'),
 });
 
 /** One row for each accepted entry or send; for ever the record that it was accepted. */
@@ -85,7 +87,8 @@ export const inbox = sqliteTable(
     uniqueIndex('inbox_dedupe_key').on(t.dedupeKey).where(sql`dedupe_key IS NOT NULL`),
     index('inbox_due').on(t.direction, t.blocked, t.dueAt, t.seq).where(sql`state = 'pending'`),
     index('inbox_order').on(t.orderKey, t.seq).where(sql`state = 'pending'`),
-    index('inbox_dead').on(t.settledAt).where(sql`state = 'dead'`),
+    index('inbox_pending').on(t.direction, t.acceptedAt).where(sql`state = 'pending'`),
+    index('inbox_dead').on(t.direction, t.settledAt).where(sql`state = 'dead'`),
     index('inbox_dead_order').on(t.orderKey, t.seq).where(sql`state = 'dead'`),
     index('inbox_unpurged')
       .on(t.settledAt)
@@ -116,7 +119,11 @@ export const outbox = sqliteTable(
     uniqueIndex('outbox_oh_message_id').on(t.ohMessageId).where(sql`direction = 'oh-to-mhv'`),
     index('outbox_due').on(t.direction, t.blocked, t.dueAt, t.seq).where(sql`state = 'pending'`),
     index('outbox_order').on(t.orderKey, t.seq).where(sql`state = 'pending'`),
-    index('outbox_dead').on(t.settledAt).where(sql`state = 'dead'`),
+    index('outbox_pending').on(t.direction, t.acceptedAt).where(sql`state = 'pending'`),
+    index('outbox_dead').on(t.direction, t.settledAt).where(sql`state = 'dead'`),
+    index('outbox_in_doubt')
+      .on(t.direction, t.inDoubtSince)
+      .where(sql`state = 'pending' AND in_doubt_since IS NOT NULL`),
     index('outbox_dead_order').on(t.orderKey, t.seq).where(sql`state = 'dead'`),
   ],
 );
@@ -239,6 +246,10 @@ export const quarantine = sqliteTable(
   (t) => [
     uniqueIndex('quarantine_sha256').on(t.sha256),
     index('quarantine_unpurged').on(t.lastSeenAt).where(sql`purged_at IS NULL`),
+    // Beside a body of megabytes even a count would be slow without an index that has it all.
+    index('quarantine_waiting')
+      .on(t.purgedAt, t.replayedAt)
+      .where(sql`purged_at IS NULL AND replayed_at IS NULL`),
   ],
 );
 
@@ -259,36 +270,5 @@ export const links = sqliteTable(
   (t) => [
     index('links_mhv_message_id').on(t.mhvMessageId).where(sql`mhv_message_id IS NOT NULL`),
     index('links_oh_reference_id').on(t.ohReferenceId).where(sql`oh_reference_id IS NOT NULL`),
-  ],
-);
-
-/** One row for each patient whose history was asked for. */
-export const sessions = sqliteTable(
-  'sessions',
-  {
-    icn: text('icn').primaryKey(),
-    /** Of the listing; whether what was listed has been delivered is read from inbox and outbox. */
-    state: text('state').$type<'pending' | 'listed' | 'dead'>().notNull().default('pending'),
-    /** The OH patient id that the caller named, not yet checked. */
-    namedOhPatientId: text('named_oh_patient_id'),
-    ohPatientId: text('oh_patient_id'),
-    /** The stretch of time that was asked for; absent: from the beginning, and until now. */
-    since: integer('since'),
-    until: integer('until'),
-    /** Everything before this instant has been listed and accepted. */
-    listedUntil: integer('listed_until'),
-    requestedAt: integer('requested_at').notNull(),
-    listedAt: integer('listed_at'),
-    dueAt: integer('due_at').notNull(),
-    /** How often the session was claimed; whoever works on it must hold the latest number. */
-    attempts: integer('attempts').notNull().default(0),
-    /** Claims since the listing last moved on. */
-    fruitlessAttempts: integer('fruitless_attempts').notNull().default(0),
-    errorCode: text('error_code'),
-    reason: text('reason'),
-  },
-  (t) => [
-    index('sessions_due').on(t.dueAt).where(sql`state = 'pending'`),
-    index('sessions_listing').on(t.ohPatientId).where(sql`state = 'pending'`),
   ],
 );

@@ -6,7 +6,7 @@ import type { ClaimBounds } from './claim.ts';
 import { holdPending, ohOrderKey, release } from './held.ts';
 import type { Db } from './open.ts';
 import { countListed } from './reconcile.ts';
-import { sessions } from './schema.ts';
+import { sessions } from './schema-histories.ts';
 import { noteSession } from './session-events.ts';
 import type { ClaimedSession, HistoryWish, SessionProgress, SessionView } from './store.ts';
 
@@ -17,15 +17,19 @@ const isPending = sql`state = 'pending'`;
 export function requestSession(
   db: Db,
   icn: string,
-  { namedOhPatientId, since, until }: HistoryWish,
+  { namedOhPatientId, since, until, traceparent }: HistoryWish,
   now: Instant,
 ): SessionView {
   const row = findRow(db, icn);
-  const named = namedOhPatientId === undefined ? {} : { namedOhPatientId };
+  const asker = {
+    // Not the one named before: it may be why the listing failed.
+    namedOhPatientId: namedOhPatientId ?? null,
+    traceparent: traceparent ?? null,
+  };
   const asked = { since: since ?? null, until: until ?? null };
   if (!row) {
     db.insert(sessions)
-      .values({ icn, ...named, ...asked, requestedAt: now, dueAt: now })
+      .values({ icn, ...asker, ...asked, requestedAt: now, dueAt: now })
       .run();
     noteSession(db, icn, { at: now, event: 'asked', detail: 'the patient is new' });
   } else if (row.state === 'dead' || !covers(row, asked)) {
@@ -33,8 +37,7 @@ export function requestSession(
     if (row.state === 'pending' && row.ohPatientId) release(db, row.ohPatientId, now);
     db.update(sessions)
       .set({
-        // Not the one named before: it may be why the listing failed.
-        namedOhPatientId: namedOhPatientId ?? null,
+        ...asker,
         since: row.since === null || since === undefined ? null : Math.min(row.since, since),
         until: row.until === null || until === undefined ? null : Math.max(row.until, until),
         state: 'pending',
@@ -124,15 +127,23 @@ export function claimSessions(
       ...(row.since === null ? {} : { since: row.since }),
       ...(row.until === null ? {} : { until: row.until }),
       ...(row.listedUntil === null ? {} : { listedUntil: row.listedUntil }),
+      ...(row.traceparent === null ? {} : { traceparent: row.traceparent }),
     }));
 }
 
+/** What a step of a session put into the inbox. */
+interface Advanced {
+  accepted: number;
+  duplicates: number;
+}
+
+/** Undefined: somebody else has the session by now. */
 export function advanceSession(
   db: Db,
   claimed: ClaimedSession,
   progress: SessionProgress,
-  now: Instant,
-): boolean {
+  { now, traceparent }: { now: Instant; traceparent?: string | undefined },
+): Advanced | undefined {
   const { ohPatientId } = progress;
   const isFinished = progress.step === 'listed' && progress.finished;
   const moved = db
@@ -148,21 +159,22 @@ export function advanceSession(
     })
     .where(isStillHeld(claimed))
     .run();
-  if (moved.changes === 0) return false;
+  if (moved.changes === 0) return undefined;
   if (progress.step === 'identified') {
     holdPending(db, ohPatientId, now);
     const { combinedFrom } = progress;
     const from = combinedFrom ? `, into whom ${combinedFrom} was combined` : '';
     const detail = `OH patient ${ohPatientId}${from}`;
     noteSession(db, claimed.icn, { at: now, event: 'identified', detail });
-    return true;
+    return { accepted: 0, duplicates: 0 };
   }
-  insertEntries(db, progress.entries, now);
-  if (!isFinished) return true;
+  const accepted = insertEntries(db, progress.entries, now, traceparent);
+  const advanced = { accepted, duplicates: progress.entries.length - accepted };
+  if (!isFinished) return advanced;
   release(db, ohPatientId, now);
   const { listed } = findSession(db, claimed.icn);
   noteSession(db, claimed.icn, { at: now, event: 'listed', detail: `${listed} messages` });
-  return true;
+  return advanced;
 }
 
 export function failSession(

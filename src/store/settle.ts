@@ -9,11 +9,16 @@ import type { Db } from './open.ts';
 import { events, inbox } from './schema.ts';
 import type { Claimed, Note, Settlement } from './store.ts';
 
-export function handOver(db: Db, claimed: Claimed, outgoing: Outgoing, now: Instant) {
+export function handOver(
+  db: Db,
+  claimed: Claimed,
+  outgoing: Outgoing,
+  { now, traceparent }: { now: Instant; traceparent: string | undefined },
+) {
   const ids = idsOf(outgoing);
   const verdict = { ...NO_ERROR, outcome: 'delivered' as const };
   if (!finish(db, claimed, 'done', verdict, ids, now)) return 'lost';
-  const inserted = insertOutgoing(db, claimed, outgoing, ids, now);
+  const inserted = insertOutgoing(db, claimed, outgoing, { ...ids, traceparent }, now);
   if (inserted) {
     endAttempt(db, claimed, verdict, now);
     return 'queued';
@@ -27,15 +32,15 @@ function insertOutgoing(
   db: Db,
   claimed: Claimed,
   outgoing: Outgoing,
-  ids: RowIds,
+  ids: RowIds & { traceparent: string | undefined },
   now: Instant,
 ): boolean {
   const { id, lane, orderKey, inDoubtSince = null } = claimed;
   const inserted = compiled<(string | number | null)[]>(
     db,
     `INSERT INTO outbox (id, direction, order_key, payload, due_at, accepted_at, in_doubt_since,
-       icn, oh_patient_id, oh_message_id, mhv_message_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+       icn, oh_patient_id, oh_message_id, mhv_message_id, traceparent)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   ).run(
     id,
     lane.direction,
@@ -49,6 +54,7 @@ function insertOutgoing(
     ids.ohPatientId ?? null,
     ids.ohMessageId ?? null,
     ids.mhvMessageId ?? null,
+    ids.traceparent ?? null,
   );
   return inserted.changes > 0;
 }

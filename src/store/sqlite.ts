@@ -8,7 +8,7 @@ import { Capacity } from './capacity.ts';
 import { type ClaimBounds, claim, nextDueAt } from './claim.ts';
 import { type DirectoryStore, SqliteDirectory } from './directory.ts';
 import { Failures } from './failures.ts';
-import { countPending, counts, find, list } from './find.ts';
+import { countPending, find, list } from './find.ts';
 import { groupCommit, type Write } from './group-commit.ts';
 import { learn, linkOf, linksOfReferences } from './links.ts';
 import { noteOnce } from './notes.ts';
@@ -27,6 +27,7 @@ import {
 } from './sessions.ts';
 import { handOver, settle, settleDuplicate } from './settle.ts';
 import type {
+  Accepted,
   Claimed,
   ClaimedSession,
   HistoryWish,
@@ -62,6 +63,8 @@ export interface StoreOptions extends ClaimBounds {
   busyTimeoutMs?: number;
   /** Told SQLite's code when the database fails. */
   onFailure?: (code: string) => void;
+  /** Told what each commit put into the inbox; nothing is told of a commit that failed. */
+  onAccepted?: (accepted: Accepted) => void;
   /** What a dead row does to later rows of its order key; left as the file has it unless told. */
   onDead?: OnDead;
 }
@@ -82,6 +85,7 @@ class SqliteStore implements Store {
   readonly #bounds: ClaimBounds;
   readonly #now: () => Instant;
   readonly #capacity: Capacity;
+  readonly #onAccepted: (accepted: Accepted) => void;
   readonly #listeners: ((due: Lane | 'sessions') => void)[] = [];
 
   constructor(connection: Connection, options: StoreOptions) {
@@ -91,20 +95,23 @@ class SqliteStore implements Store {
     this.#write = failures.ofWrites(groupCommit(connection.sqlite, options.worksPerCommit));
     this.#bounds = options;
     this.#now = options.now;
+    this.#onAccepted = options.onAccepted ?? (() => {});
+    const freeBytes = options.freeBytes ?? (() => freeDiskBytes(options.path));
     this.#capacity = new Capacity({
       now: options.now,
       countPending: () => failures.ofRead(() => countPending(this.#db)),
       maxBacklog: options.maxBacklog ?? Number.POSITIVE_INFINITY,
-      freeBytes: options.freeBytes ?? (() => freeDiskBytes(options.path)),
+      freeBytes,
       minFreeBytes: options.minFreeBytes ?? 0,
     });
-    this.upkeep = new UpkeepStore(connection, this.#write, options.now);
+    this.upkeep = new UpkeepStore(connection, this.#write, options.now, freeBytes);
     if (options.onDead) configureOnDead(this.#db, options.onDead);
     const shared = {
       db: this.#db,
       write: this.#write,
       now: this.#now,
       announce: (due: Lane) => this.#announce(due),
+      onAccepted: this.#onAccepted,
     };
     this.operator = new SqliteOperator({
       ...shared,
@@ -114,21 +121,27 @@ class SqliteStore implements Store {
     this.archive = new SqliteArchive(shared);
   }
 
-  async acceptDocument({ entries, tombstones = [], quarantine }: PushedDocument) {
+  async acceptDocument({ entries, tombstones = [], quarantine, traceparent }: PushedDocument) {
     this.#capacity.refuseWhenFull();
     const accepted = await this.#write(() => {
       if (quarantine) insertQuarantined(this.#db, quarantine, this.#now());
       insertTombstones(this.#db, tombstones, this.#now());
-      return insertEntries(this.#db, entries, this.#now());
+      return insertEntries(this.#db, entries, this.#now(), traceparent);
     });
     if (accepted > 0) this.#announce({ stage: 'inbox', direction: 'oh-to-mhv' });
-    return { accepted, duplicates: entries.length - accepted };
+    const counts = { accepted, duplicates: entries.length - accepted };
+    this.#onAccepted({ source: 'feed', ...counts });
+    return counts;
   }
 
-  async acceptSend(send: Send, idempotency?: Idempotency) {
+  async acceptSend(send: Send, idempotency?: Idempotency, traceparent?: string) {
     this.#capacity.refuseWhenFull();
-    const result = await this.#write(() => insertSend(this.#db, send, idempotency, this.#now()));
+    const result = await this.#write(() =>
+      insertSend(this.#db, send, idempotency, { now: this.#now(), traceparent }),
+    );
     if (!result.repeated) this.#announce({ stage: 'inbox', direction: 'mhv-to-oh' });
+    const accepted = result.repeated ? 0 : 1;
+    this.#onAccepted({ source: 'send', accepted, duplicates: 1 - accepted });
     return result;
   }
 
@@ -141,8 +154,10 @@ class SqliteStore implements Store {
     return this.#write(() => claim(this.#db, this.#bounds, lane, limit, this.#now()));
   }
 
-  async handOver(claimed: Claimed, outgoing: Outgoing) {
-    const result = await this.#write(() => handOver(this.#db, claimed, outgoing, this.#now()));
+  async handOver(claimed: Claimed, outgoing: Outgoing, traceparent?: string) {
+    const result = await this.#write(() =>
+      handOver(this.#db, claimed, outgoing, { now: this.#now(), traceparent }),
+    );
     if (result === 'queued') {
       this.#announce({ stage: 'outbox', direction: claimed.lane.direction });
     }
@@ -191,10 +206,6 @@ class SqliteStore implements Store {
     return list(this.#db, filter, page);
   }
 
-  async counts() {
-    return counts(this.#db);
-  }
-
   async linkOf(ohMessageId: string) {
     return linkOf(this.#db, ohMessageId);
   }
@@ -235,11 +246,14 @@ class SqliteStore implements Store {
     return this.#write(() => claimSessions(this.#db, this.#bounds, limit, this.#now()));
   }
 
-  async advanceSession(claimed: ClaimedSession, progress: SessionProgress) {
-    const held = await this.#write(() => advanceSession(this.#db, claimed, progress, this.#now()));
+  async advanceSession(claimed: ClaimedSession, progress: SessionProgress, traceparent?: string) {
+    const advanced = await this.#write(() =>
+      advanceSession(this.#db, claimed, progress, { now: this.#now(), traceparent }),
+    );
     this.#announce({ stage: 'inbox', direction: 'oh-to-mhv' });
     this.#announce('sessions');
-    return held;
+    if (advanced) this.#onAccepted({ source: 'history', ...advanced });
+    return advanced !== undefined;
   }
 
   async failSession(claimed: ClaimedSession, outcome: Undelivered, dueAt?: Instant) {

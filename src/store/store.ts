@@ -9,10 +9,8 @@ import type {
   Direction,
   Entry,
   Instant,
-  Outcome,
   Outgoing,
   Send,
-  Status,
   Undelivered,
 } from '../message.ts';
 import type { ArchiveStore } from './archive.ts';
@@ -28,6 +26,7 @@ import type {
 import type { OperatorStore } from './operator.ts';
 import type { Stage } from './schema.ts';
 import type { UpkeepStore } from './upkeep.ts';
+import type { MessageFilter, MessagePage, MessageView } from './views.ts';
 
 export type {
   ClaimedSession,
@@ -37,6 +36,7 @@ export type {
   SessionView,
 } from './histories.ts';
 export type { OnDead, Stage } from './schema.ts';
+export type { MessageFilter, MessageSummary, MessageView } from './views.ts';
 
 /** One of the four queues: a stage of one direction. */
 export interface Lane {
@@ -51,6 +51,8 @@ export interface PushedDocument {
   tombstones?: Tombstone[];
   /** The document itself when some entry of it was rejected; kept in quarantine. */
   quarantine?: QuarantinedDocument;
+  /** W3C Trace Context of the push, kept with each row. */
+  traceparent?: string;
 }
 
 export interface Tombstone {
@@ -72,6 +74,14 @@ export interface Idempotency {
   requestDigest: string;
 }
 
+/** What was put into the inbox, told after the commit. Entries known before are duplicates. */
+export interface Accepted {
+  /** Sends go to OH, what a feed or a history announces goes to MHV. */
+  source: Entry['source'] | 'send';
+  accepted: number;
+  duplicates: number;
+}
+
 /** A row in hand: its attempt is on disk and its lease runs. */
 export interface Claimed<P = Entry | Send | Outgoing> {
   id: string;
@@ -83,6 +93,10 @@ export interface Claimed<P = Entry | Send | Outgoing> {
   spent: number;
   startedAt: Instant;
   acceptedAt: Instant;
+  /** End of the attempt before; of a first one, when the row came into this stage. */
+  waitingSince: Instant;
+  /** W3C Trace Context of what put the row here. */
+  traceparent?: string;
   correlationId: string;
   /** When a person last replayed it; its age counts from then. */
   replayedAt?: Instant;
@@ -129,83 +143,6 @@ export interface Link extends DeliveredIds {
   ohPoolId?: string;
 }
 
-export interface AttemptView {
-  stage: Stage;
-  number: number;
-  startedAt: Instant;
-  endedAt?: Instant;
-  outcome?: Outcome['kind'] | 'duplicate';
-  found?: boolean;
-  errorCode?: string;
-  reason?: string;
-  httpStatus?: number;
-  correlationId: string;
-}
-
-/** A message as `GET /messages` lists it. */
-export interface MessageSummary {
-  id: string;
-  direction: Direction;
-  status: Status;
-  stage: Stage;
-  icn?: string;
-  ohPatientId?: string;
-  ohMessageId?: string;
-  mhvMessageId?: string;
-  mhvThreadId?: string;
-  acceptedAt: Instant;
-  settledAt?: Instant;
-  /** When the next attempt is due, or the lease of the present one ends. */
-  dueAt?: Instant;
-  error?: { code: string; reason: string; httpStatus?: number };
-}
-
-/** What happened besides the attempts: what was asked within one, and what a person did. */
-export interface EventView {
-  at: Instant;
-  stage: Stage;
-  /** Number of the attempt it happened in. */
-  attempt?: number;
-  event: string;
-  detail?: string;
-  /** The person who did it. */
-  actor?: string;
-}
-
-export interface MessageView extends MessageSummary {
-  /** Id of the message of the same patient that this one waits for. */
-  blockedBy?: string;
-  /** It came by the feed while OH still listed the patient's history, and goes behind it. */
-  waitsForHistory?: true;
-  attempts: AttemptView[];
-  events: EventView[];
-}
-
-export interface MessageFilter {
-  status?: Status;
-  direction?: Direction;
-  icn?: string;
-  ohMessageId?: string;
-  mhvMessageId?: string;
-  errorCode?: string;
-  /** Accepted at or after. */
-  since?: Instant;
-  /** Accepted before. */
-  until?: Instant;
-}
-
-/** Newest first; `next` is the cursor of the next page, absent on the last. */
-export interface MessagePage {
-  messages: MessageSummary[];
-  next?: number;
-}
-
-export interface Counts {
-  lane: Lane;
-  pending: number;
-  dead: number;
-}
-
 export interface Store {
   /** What a person does by hand. */
   readonly operator: OperatorStore;
@@ -221,8 +158,15 @@ export interface Store {
    * ExchangeError `unavailable` when the backlog is full.
    */
   acceptDocument(document: PushedDocument): Promise<{ accepted: number; duplicates: number }>;
-  /** Takes a send; the same Idempotency-Key with another request is an ExchangeError. */
-  acceptSend(send: Send, idempotency?: Idempotency): Promise<{ id: string; repeated: boolean }>;
+  /**
+   * Takes a send; the same Idempotency-Key with another request is an ExchangeError. `traceparent` is
+   * kept with the row.
+   */
+  acceptSend(
+    send: Send,
+    idempotency?: Idempotency,
+    traceparent?: string,
+  ): Promise<{ id: string; repeated: boolean }>;
   /** Keeps a document that could not be taken at all. */
   quarantine(document: QuarantinedDocument): Promise<void>;
 
@@ -230,9 +174,14 @@ export interface Store {
   claim(lane: Lane, limit: number): Promise<Claimed[]>;
   /**
    * Ends an inbox row and queues its translation, in one commit. `duplicate`: another row already
-   * carries this OH message. `lost`: the lease ran out and somebody else settled the row.
+   * carries this OH message. `lost`: the lease ran out and somebody else settled the row. The outbox
+   * row carries `traceparent` on.
    */
-  handOver(claimed: Claimed, outgoing: Outgoing): Promise<'queued' | 'duplicate' | 'lost'>;
+  handOver(
+    claimed: Claimed,
+    outgoing: Outgoing,
+    traceparent?: string,
+  ): Promise<'queued' | 'duplicate' | 'lost'>;
   /** Ends an inbox row whose OH message is already at its destination or on its way there. */
   settleDuplicate(claimed: Claimed, ids: DeliveredIds): Promise<boolean>;
   /** Ends the attempt. False: the lease ran out and somebody else settled the row. */
@@ -249,7 +198,6 @@ export interface Store {
 
   find(id: string): Promise<MessageView | undefined>;
   list(filter: MessageFilter, page: { cursor?: number; limit: number }): Promise<MessagePage>;
-  counts(): Promise<Counts[]>;
 
   linkOf(ohMessageId: string): Promise<Link | undefined>;
   linksOfReferences(ohReferenceIds: string[]): Promise<Link[]>;
@@ -272,7 +220,11 @@ export interface Store {
    * In one commit: has what the feed announces of the patient wait, or accepts a window of listed
    * messages, moves the cursor and after the last lets go what waited.
    */
-  advanceSession(claimed: ClaimedSession, progress: SessionProgress): Promise<boolean>;
+  advanceSession(
+    claimed: ClaimedSession,
+    progress: SessionProgress,
+    traceparent?: string,
+  ): Promise<boolean>;
   failSession(claimed: ClaimedSession, outcome: Undelivered, dueAt?: Instant): Promise<boolean>;
   nextSessionDueAt(): Promise<Instant | undefined>;
   /** What became of each message that OH listed of the patient, or of each of these that was accepted. */

@@ -2,12 +2,13 @@
 import type { Instant } from '../message.ts';
 import type { Write } from './group-commit.ts';
 import type { Connection } from './open.ts';
+import { type Readings, readings } from './readings.ts';
 import { checkpoint, freePages, vacuumStep, WAL_MAX_BYTES, walBytes } from './upkeep-disk.ts';
 import { type LockState, lockHolder, ownerName, releaseLock, takeLock } from './upkeep-lock.ts';
 import { type Cutoffs, type PurgeCursor, purgeMessages, purgeQuarantine } from './upkeep-purge.ts';
 
 export { LOCK_EXPIRY_MS } from './upkeep-lock.ts';
-export type { Cutoffs, LockState, PurgeCursor };
+export type { Cutoffs, LockState, PurgeCursor, Readings };
 
 /** Verbs for the periodic work; each is one short transaction, or none. */
 export class UpkeepStore {
@@ -16,11 +17,23 @@ export class UpkeepStore {
   readonly #connection: Connection;
   readonly #write: Write;
   readonly #now: () => Instant;
+  readonly #freeDiskBytes: () => number;
 
-  constructor(connection: Connection, write: Write, now: () => Instant) {
+  constructor(
+    connection: Connection,
+    write: Write,
+    now: () => Instant,
+    freeDiskBytes: () => number,
+  ) {
     this.#connection = connection;
     this.#write = write;
     this.#now = now;
+    this.#freeDiskBytes = freeDiskBytes;
+  }
+
+  /** What a monitor wants to know of the file, from indexes and the file system alone. */
+  async readings(): Promise<Readings> {
+    return readings(this.#connection, this.#freeDiskBytes());
   }
 
   /**

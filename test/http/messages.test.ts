@@ -209,6 +209,7 @@ test('OpenAPI describes every route', async () => {
     '/messages/{id}',
     '/messages/{id}/dismiss',
     '/messages/{id}/retry',
+    '/metrics',
     '/oh/feed',
     '/quarantine',
     '/quarantine/{id}',

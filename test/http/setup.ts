@@ -8,6 +8,7 @@ import { type AppOptions, createApp } from '../../src/http/app.ts';
 import type { AuthOptions } from '../../src/http/auth.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
+import { createTelemetry } from '../../src/telemetry/telemetry.ts';
 import { afterwards } from '../afterwards.ts';
 
 export const START = Date.UTC(2025, 9, 8, 14, 0, 0);
@@ -43,6 +44,7 @@ export function setup(
       pause: (to, by) => store.pause(to, by),
       resume: (to) => store.resume(to),
     },
+    telemetry: createTelemetry({ now: () => START }),
     log: pino({}, { write: (line: string) => void log.push(line) }),
     extraction: { messagingBaseUrl: MESSAGING, authority: 'demo' },
     auth: {

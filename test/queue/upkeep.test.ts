@@ -58,7 +58,7 @@ test('the file shrinks for short messages too, several of which share a page', a
   const before = statSync(s.path).size;
   s.clock.now += 90 * DAY_MS;
   await upkeepOf(s).run();
-  expect(statSync(s.path).size).toBeLessThan(before / 3);
+  expect(statSync(s.path).size).toBeLessThan(before / 2.5);
 });
 
 test('a round that has nothing to do changes nothing', async () => {

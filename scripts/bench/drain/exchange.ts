@@ -85,7 +85,8 @@ async function drain(): Promise<void> {
 }
 
 async function isEmpty(): Promise<boolean> {
-  return (await store.counts()).every(({ pending }) => pending === 0);
+  const { lanes } = await store.upkeep.readings();
+  return lanes.every(({ pending }) => pending === 0);
 }
 
 /** `openStore` sets `synchronous=FULL` and throws where it did not take; the mode is in the file. */

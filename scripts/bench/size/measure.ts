@@ -85,7 +85,7 @@ async function timeLists(): Promise<Record<string, number>> {
       `messages ${name}`,
       () => store.list(filter, { limit: 50 }),
     ]),
-    ['counts', () => store.counts()],
+    ['readings', () => store.upkeep.readings()],
     ['destinations', () => store.pauses()],
     ['directory', () => store.directory.list()],
   ];
