@@ -66,7 +66,7 @@ async function importCsv(from: string): Promise<number> {
 }
 
 async function importFromApis(): Promise<number> {
-  const config = parseConfig(process.env);
+  const config = parseConfig(process.env, { hasTokens: true });
   return withStore(async ({ directory }) => {
     const { oh, mhv, left } = await findGroups(
       asked(),
@@ -102,7 +102,7 @@ async function check(): Promise<number> {
 }
 
 function asked() {
-  const clients = createClients(parseConfig(process.env), Date.now);
+  const clients = createClients(parseConfig(process.env, { hasTokens: true }), Date.now);
   return { clients, mhvCorrelationId: values['mhv-correlation-id'] };
 }
 

@@ -26,7 +26,7 @@ const EX_TEMPFAIL = 75;
 const EX_CONFIG = 78;
 
 async function run(options: Options): Promise<boolean> {
-  const config = parseConfig(process.env);
+  const config = parseConfig(process.env, { hasTokens: true });
   const clock = { now: Date.now, sleep: (ms: number) => Bun.sleep(ms) };
   const store = await openOwnStore(config, clock);
   const { waitMs } = options;

@@ -1,62 +1,18 @@
 /** The environment, read once. Every bad variable is reported, not only the first. */
 import { z } from 'zod';
-
-const text = z.string().min(1);
-const url = z
-  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-  .transform((value) => value.replace(/\/+$/, ''));
-const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
-const list = z
-  .string()
-  .default('')
-  .transform((value) => value.split(',').map((item) => item.trim()))
-  .transform((items) => items.filter((item) => item !== ''));
-
-const schedule = z
-  .string()
-  .default('1,2,5,10,30,60,300,900')
-  .transform((value) => value.split(',').map((seconds) => Number(seconds) * 1000))
-  .refine((waits) => waits.every((ms) => Number.isFinite(ms) && ms > 0 && ms <= 86_400_000), {
-    error: 'must be seconds above 0 and up to 86400, separated by commas',
-  });
-
-const authMethods = [
-  'none',
-  'oauth2-basic',
-  'oauth2-private-key-jwt',
-  'oauth1-plaintext',
-  'oauth1-hmac-sha1',
-] as const;
-
-const samplers = [
-  'always_on',
-  'always_off',
-  'traceidratio',
-  'parentbased_always_on',
-  'parentbased_always_off',
-  'parentbased_traceidratio',
-] as const;
-
-/** `name=value` pairs, the values percent-encoded (OpenTelemetry's specification of OTLP exporters). */
-const otlpHeaders = list
-  .refine(
-    (pairs) => pairs.every((pair) => /^[!#$%&'*+.^_`|~\w-]+ *=(?:[^%]|%[0-9a-f]{2})*$/i.test(pair)),
-    {
-      error: 'must be name=value pairs, separated by commas, values percent-encoded',
-    },
-  )
-  .transform((pairs) => pairs.map((pair) => /^([^= ]+) *=(.*)$/.exec(pair) ?? []))
-  .transform((pairs) =>
-    Object.fromEntries(pairs.map(([, name = '', value = '']) => [name, decoded(value)])),
-  );
-
-function decoded(value: string): string {
-  try {
-    return decodeURIComponent(value.trim());
-  } catch {
-    return value.trim();
-  }
-}
+import {
+  apiTokens,
+  authMethods,
+  integer,
+  isPrivate,
+  list,
+  otlpHeaders,
+  samplers,
+  schedule,
+  text,
+  url,
+} from './config-values.ts';
+import { withSecretFiles } from './secret-files.ts';
 
 /** Every variable the exchange reads. The README lists them in the same order. */
 const environment = z.object({
@@ -108,8 +64,14 @@ const environment = z.object({
     .string()
     .regex(/^\{[^{}]+\}[^{}@]+@[^{}@]+$/, 'must look like {namespace}element@attribute')
     .optional(),
-  API_TOKENS: list,
+  API_TOKENS: apiTokens,
   AUTH: z.enum(['required', 'none']).default('required'),
+  AUTH_JWT_ISSUER: text.optional(),
+  AUTH_JWT_AUDIENCE: text.optional(),
+  AUTH_JWT_JWKS_URL: url.refine(isPrivate, 'must be https, but on loopback').optional(),
+  AUTH_JWT_SKEW_SECONDS: integer(0, 300).default(60),
+  CONSOLE_JWT_HEADER: text.optional(),
+  TRUST_PROXY: integer(0, 10).default(0),
 
   RETRY_SCHEDULE: schedule,
   MAX_ATTEMPTS: integer(1, 1000).default(200),
@@ -152,20 +114,33 @@ export class ConfigError extends Error {
   }
 }
 
+/** What is known beside the environment. */
+interface Beside {
+  /** The environment needs no credentials of the API: the file has a token, or the API is not opened. */
+  hasTokens?: boolean;
+}
+
 /** Parses the variables the exchange knows and ignores the rest. Throws ConfigError with every fault. */
-export function parseConfig(env: Record<string, string | undefined>): Config {
+export function parseConfig(
+  env: Record<string, string | undefined>,
+  { hasTokens = false }: Beside = {},
+): Config {
   // An empty variable is how shells and manifests say "not set".
-  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const { set, faults: unread } = withSecretFiles(given);
   const parsed = environment.safeParse(set);
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => ({
-      variable: String(issue.path[0]),
-      detail: set[String(issue.path[0])] === undefined ? 'is missing' : issue.message,
-    }));
-    throw new ConfigError([...faults, ...faultsAcross(withDefaults(set))]);
-  }
-  const faults = faultsAcross(parsed.data);
-  if (faults.length > 0) throw new ConfigError(faults);
+  const issues = parsed.success ? [] : parsed.error.issues;
+  const faults = issues.map((issue) => ({
+    variable: String(issue.path[0]),
+    detail: set[String(issue.path[0])] === undefined ? 'is missing' : issue.message,
+  }));
+  const across = faultsAcross(parsed.success ? parsed.data : withDefaults(set), hasTokens);
+  // What is missing because its file is bad is one fault, not two.
+  const all = [...faults, ...across].filter(
+    ({ variable }) => !unread.some(({ of }) => of === variable),
+  );
+  const bad = [...unread.map(({ variable, detail }) => ({ variable, detail })), ...all];
+  if (!parsed.success || bad.length > 0) throw new ConfigError(bad);
   return parsed.data;
 }
 
@@ -179,6 +154,10 @@ function withDefaults(set: Record<string, string | undefined>): Across {
   const across = environment.pick({
     AUTH: true,
     API_TOKENS: true,
+    AUTH_JWT_ISSUER: true,
+    AUTH_JWT_AUDIENCE: true,
+    AUTH_JWT_JWKS_URL: true,
+    CONSOLE_JWT_HEADER: true,
     FEED_SECRET: true,
     FEED_TOKENS: true,
     FEED_PASSWORDS: true,
@@ -197,14 +176,19 @@ function withDefaults(set: Record<string, string | undefined>): Across {
 
 type Across = Partial<Config>;
 
-function faultsAcross(config: Across): ConfigFault[] {
+function faultsAcross(config: Across, hasTokens: boolean): ConfigFault[] {
   const faults: ConfigFault[] = [];
   const need = (condition: boolean, variable: keyof Config, detail: string) => {
     if (condition) faults.push({ variable, detail });
   };
   if (config.AUTH === 'required') {
     const hint = 'or set AUTH=none on a machine nobody else reaches';
-    need(config.API_TOKENS?.length === 0, 'API_TOKENS', `is missing: name a token, ${hint}`);
+    const opensApi = hasTokens || config.AUTH_JWT_ISSUER !== undefined;
+    need(
+      config.API_TOKENS?.length === 0 && !opensApi,
+      'API_TOKENS',
+      `is missing: name a token, make one with \`bun run token add\`, set AUTH_JWT_ISSUER, ${hint}`,
+    );
     const feedCredentials = [config.FEED_SECRET, config.FEED_TOKENS, config.FEED_PASSWORDS].flat();
     const hasFeedCredential = feedCredentials.length > 0;
     need(
@@ -213,6 +197,12 @@ function faultsAcross(config: Across): ConfigFault[] {
       `is missing: set it, FEED_TOKENS or FEED_PASSWORDS, ${hint}`,
     );
   }
+  const jwt = ['AUTH_JWT_ISSUER', 'AUTH_JWT_AUDIENCE', 'AUTH_JWT_JWKS_URL'] as const;
+  for (const variable of jwt.some((one) => config[one]) ? jwt : []) {
+    need(!config[variable], variable, `is missing: ${jwt.join(', ')} go together`);
+  }
+  const needsIssuer = config.CONSOLE_JWT_HEADER !== undefined && !config.AUTH_JWT_ISSUER;
+  need(needsIssuer, 'AUTH_JWT_ISSUER', 'is missing: CONSOLE_JWT_HEADER needs it');
   for (const variable of variablesOf(config.OH_AUTH_METHOD)) {
     need(
       !config[variable],

@@ -6,12 +6,14 @@
 const statusByCode = {
   malformed: 400,
   unauthorized: 401,
+  forbidden: 403,
   'not-found': 404,
   conflict: 409,
   'too-large': 413,
   'unsupported-media-type': 415,
   invalid: 422,
   'idempotency-key-reused': 422,
+  'too-many-requests': 429,
   internal: 500,
   unavailable: 503,
 } as const;
@@ -44,8 +46,10 @@ interface ErrorOptions {
   element?: string;
   /** Every field that is wrong, when there can be several. */
   faults?: Fault[];
-  /** For `unavailable`: when to come back. */
+  /** For `unavailable` and `too-many-requests`: when to come back. */
   retryAfterSeconds?: number;
+  /** For `unauthorized` and `forbidden`: the value of `WWW-Authenticate`; `Bearer` unless told. */
+  challenge?: string;
 }
 
 /** Thrown for bad input and refused requests. `message` is safe to show: no patient data. */
@@ -56,6 +60,7 @@ export class ExchangeError extends Error {
   readonly element: string | undefined;
   readonly faults: Fault[] | undefined;
   readonly retryAfterSeconds: number | undefined;
+  readonly challenge: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message);
@@ -66,6 +71,7 @@ export class ExchangeError extends Error {
     this.element = options.element;
     this.faults = options.faults;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.challenge = options.challenge;
   }
 
   /** HTTP status of the answer this error becomes. */

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Extraction } from './atom/extract.ts';
 import { createClients, ohAuth } from './clients.ts';
 import { type Config, ConfigError } from './config.ts';
+import { createDoors } from './doors.ts';
 import { history } from './flows/history.ts';
 import { mhvToOh } from './flows/mhv-to-oh.ts';
 import { ohToMhv } from './flows/oh-to-mhv.ts';
@@ -189,7 +190,7 @@ function createFlows(config: Config, store: Store, { now }: Surroundings) {
   };
 }
 
-/** Who paused or resumed is logged: a resume leaves no trace in the file. */
+/** Who paused or resumed is logged too, beside what failed meanwhile. */
 function destinationsOf(engine: Engine, store: Store, log: Logger): Destinations {
   return {
     list: () => engine.destinations(),
@@ -198,7 +199,7 @@ function destinationsOf(engine: Engine, store: Store, log: Logger): Destinations
       log.warn({ event: 'pause', destination, actor });
     },
     async resume(destination, actor) {
-      await store.resume(destination);
+      await store.resume(destination, actor);
       log.warn({ event: 'resume', destination, actor });
     },
   };
@@ -216,9 +217,9 @@ function appOptions(
     extraction: extractionOf(config),
     ...(config.FEED_TOPIC ? { feedTopic: config.FEED_TOPIC } : {}),
     ...(auth?.method === 'private-key-jwt' ? { keySet: publicKeySet([auth]) } : {}),
+    ...createDoors(config, store, now),
     auth: {
       mode: config.AUTH,
-      apiTokens: config.API_TOKENS,
       feedTokens: config.FEED_TOKENS,
       feedPasswords: config.FEED_PASSWORDS,
       feedSecrets: config.FEED_SECRET,

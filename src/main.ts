@@ -1,14 +1,16 @@
 /** The process: environment -> exchange -> pollers -> signals. The only file that acts on import. */
 import pino from 'pino';
-import { ConfigError, parseConfig } from './config.ts';
+import { ConfigError, databasePath, parseConfig } from './config.ts';
 import { createExchange } from './exchange.ts';
+import { hasLiveToken } from './store/access.ts';
 
 /** EX_CONFIG of sysexits.h: something the operator must set. */
 const EXIT_CONFIG = 78;
 
 async function create() {
   try {
-    const config = parseConfig(process.env);
+    const hasTokens = hasLiveToken(databasePath(process.env), Date.now());
+    const config = parseConfig(process.env, { hasTokens });
     const log = pino({ level: config.LOG_LEVEL }, pino.destination({ fd: 2, sync: true }));
     const around = { now: Date.now, random: Math.random, log };
     return { exchange: await createExchange(config, around), log };

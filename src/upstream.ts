@@ -153,7 +153,7 @@ async function readBounded(
 function decode(body: Uint8Array, contentType: string | null): string {
   const charset = /charset="?([\w-]+)/i.exec(contentType ?? '')?.[1] ?? 'utf-8';
   try {
-    return new TextDecoder(charset as Bun.Encoding).decode(body);
+    return new TextDecoder(charset).decode(body);
   } catch {
     // A charset nobody knows: the text is only shown or parsed as JSON, so replacement is safe.
     return new TextDecoder().decode(body);

@@ -1,4 +1,7 @@
-import { expect, test } from 'bun:test';
+import { afterAll, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ConfigError, parseConfig } from '../src/config.ts';
 
 const good = {
@@ -49,6 +52,14 @@ test('every fault is reported at once, and no value is quoted', () => {
 test('without credentials the exchange does not start unless AUTH=none', () => {
   expect(faultsOf({ ...good, AUTH: 'required' })).toEqual(['API_TOKENS', 'FEED_SECRET']);
   expect(faultsOf({ ...good, AUTH: '', API_TOKENS: 'a', FEED_TOKENS: 'b' })).toEqual([]);
+  const jwt = { AUTH_JWT_ISSUER: 'https://id.invalid', AUTH_JWT_AUDIENCE: 'smx' };
+  const keys = 'https://id.invalid/jwks';
+  const feed = { ...good, AUTH: '', FEED_TOKENS: 'b' };
+  expect(faultsOf({ ...feed, ...jwt, AUTH_JWT_JWKS_URL: keys })).toEqual([]);
+  expect(faultsOf({ ...feed, ...jwt })).toEqual(['AUTH_JWT_JWKS_URL']);
+  const open = keys.replace('https', 'http');
+  expect(faultsOf({ ...feed, ...jwt, AUTH_JWT_JWKS_URL: open })).toContain('AUTH_JWT_JWKS_URL');
+  expect(parseConfig(feed, { hasTokens: true }).API_TOKENS).toEqual([]);
 });
 
 test.each([
@@ -78,4 +89,55 @@ test('headers for the collector of traces are pairs, their values decoded', () =
     'OTEL_TRACES_SAMPLER',
     'OTEL_TRACES_SAMPLER_ARG',
   ]);
+});
+test('a token of the environment may do everything unless its scopes are written behind it', () => {
+  expect(parseConfig({ ...good, API_TOKENS: 'all, some:read+send' }).API_TOKENS).toEqual([
+    { token: 'all', scopes: ['admin'] },
+    { token: 'some', scopes: ['send', 'read'] },
+  ]);
+  for (const bad of ['t:', 't:raed', ':read', 't:read+', 't:read,ok:no']) {
+    expect(faultsOf({ ...good, API_TOKENS: bad })).toEqual(['API_TOKENS']);
+  }
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-config-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function fileWith(content: string): string {
+  const path = join(folder, Bun.randomUUIDv7());
+  writeFileSync(path, content);
+  return path;
+}
+
+test('a secret may lie in a file, whose last line end is no part of it', () => {
+  const { MHV_APP_TOKEN: _inFile, ...rest } = good;
+  const env = {
+    ...rest,
+    MHV_APP_TOKEN_FILE: fileWith('app token\n'),
+    API_TOKENS_FILE: fileWith('one,two:read\r\n'),
+    FEED_SECRET_FILE: '',
+  };
+  const config = parseConfig(env);
+  expect(config.MHV_APP_TOKEN).toBe('app token');
+  expect(config.API_TOKENS.map(({ token }) => token)).toEqual(['one', 'two']);
+});
+
+test.each([
+  ['is not there', '/nowhere/secret'],
+  ['is empty', fileWith('\n')],
+  ['is a folder', folder],
+])('a file of a secret that %s is one fault, of the variable that names it', (_what, path) => {
+  const { MHV_APP_TOKEN: _inFile, ...rest } = good;
+  expect(faultsOf({ ...rest, MHV_APP_TOKEN_FILE: path })).toEqual(['MHV_APP_TOKEN_FILE']);
+  expect(faultsOf({ ...good, AUTH: '', FEED_TOKENS: 'f', API_TOKENS_FILE: path })).toEqual([
+    'API_TOKENS_FILE',
+  ]);
+});
+
+test('a secret in a file and in the environment is a fault, and neither is quoted', () => {
+  const env = { ...good, MHV_APP_TOKEN_FILE: fileWith('in-the-file') };
+  expect(faultsOf(env)).toEqual(['MHV_APP_TOKEN_FILE']);
+  expect(() => parseConfig(env)).toThrow(/^MHV_APP_TOKEN_FILE: and MHV_APP_TOKEN are both set$/);
+  const bad = { ...good, API_TOKENS_FILE: fileWith('in-the-file:nonsense') };
+  expect(() => parseConfig(bad)).toThrow(/^API_TOKENS: must be/);
 });

@@ -12,22 +12,28 @@ const allowed: Record<string, string[]> = {
   upstream: ['message'],
   json: ['upstream'],
   cache: ['message'],
-  config: [],
+  principal: [],
+  'secret-files': [],
+  'config-values': ['principal'],
+  config: ['config-values', 'secret-files'],
+  access: ['message', 'errors', 'principal', 'upstream', 'store'],
   atom: ['message', 'errors'],
   translate: ['message'],
   oh: ['message', 'errors', 'upstream', 'json', 'cache'],
   mhv: ['message', 'errors', 'upstream', 'json', 'cache'],
-  store: ['message', 'errors'],
+  store: ['message', 'errors', 'principal'],
   telemetry: ['message', 'upstream', 'store'],
   queue: ['message', 'errors', 'upstream', 'store', 'telemetry'],
   flows: ['message', 'errors', 'upstream', 'store', 'queue', 'translate', 'oh', 'mhv', 'atom'],
-  http: ['message', 'errors', 'store', 'queue', 'atom', 'telemetry'],
+  http: ['message', 'errors', 'principal', 'access', 'store', 'queue', 'atom', 'telemetry'],
   mocks: [],
   clients: ['message', 'config', 'mhv', 'oh'],
+  doors: ['message', 'config', 'access', 'http', 'store'],
   exchange: [
     'message',
     'clients',
     'config',
+    'doors',
     'atom',
     'flows',
     'http',
@@ -37,7 +43,7 @@ const allowed: Record<string, string[]> = {
     'store',
     'telemetry',
   ],
-  main: ['config', 'exchange'],
+  main: ['config', 'exchange', 'store'],
 };
 
 /** Libraries that only one room may know. */
@@ -46,6 +52,8 @@ const owners: Record<string, string[]> = {
   'better-sqlite3': ['store'],
   'drizzle-orm': ['store'],
   elysia: ['http', 'mocks'],
+  preact: ['http'],
+  'preact-render-to-string': ['http'],
   ofetch: ['upstream'],
   htmlparser2: ['translate'],
   'prom-client': ['telemetry'],
@@ -59,15 +67,20 @@ interface Import {
 }
 
 async function importsOf(folder: string): Promise<Import[]> {
-  const transpiler = new Bun.Transpiler({ loader: 'ts' });
+  const transpilers = {
+    ts: new Bun.Transpiler({ loader: 'ts' }),
+    tsx: new Bun.Transpiler({ loader: 'tsx' }),
+  };
   const found: Import[] = [];
-  for await (const file of new Glob('**/*.ts').scan({ cwd: join(ROOT, folder) })) {
+  for await (const file of new Glob('**/*.{ts,tsx}').scan({ cwd: join(ROOT, folder) })) {
     const source = await Bun.file(join(ROOT, folder, file)).text();
     const room = roomOf(file);
     // The transpiler drops type-only imports, which are arrows too.
     const typeImports = source.matchAll(/^(?:import|export)\s[^;]*?from\s+'([^']+)'/gm);
     const targets = [...typeImports].map((match) => match[1] ?? '');
-    targets.push(...transpiler.scanImports(source).map(({ path }) => path));
+    targets.push(
+      ...transpilers[file.endsWith('x') ? 'tsx' : 'ts'].scanImports(source).map(({ path }) => path),
+    );
     for (const path of new Set(targets)) {
       const isOurs = path.startsWith('.');
       const target = isOurs ? roomOf(normalize(join(dirname(file), path))) : path;
@@ -80,7 +93,7 @@ async function importsOf(folder: string): Promise<Import[]> {
 /** The folder of a path under src/, or the name of a root file; `outside` above src/. */
 function roomOf(path: string): string {
   if (path.startsWith('..')) return 'outside';
-  return path.includes('/') ? (path.split('/')[0] ?? '') : path.replace(/\.ts$/, '');
+  return path.includes('/') ? (path.split('/')[0] ?? '') : path.replace(/\.tsx?$/, '');
 }
 
 test('every room imports only the rooms it may', async () => {

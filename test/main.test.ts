@@ -12,6 +12,23 @@ test('start without its variables ends with status 78 and a line for each fault'
   expect(new Set(variables).size).toBe(lines.length);
 });
 
+test('start wants credentials of the API, and a token of the file is one', async () => {
+  const { mocks, databasePath } = await town();
+  const env = { ...mocks.env, FEED_SECRET: 'zztest', PORT: '0', DATABASE_PATH: databasePath };
+  const without = run('src/main.ts', env);
+  expect(await without.exited).toBe(78);
+  const said = await new Response(without.stderr).text();
+  expect(said).toMatch(/^API_TOKENS: is missing: name a token, make one with `bun run token add`/);
+  expect(said.trim().split('\n').length).toBe(1);
+  const added = run('scripts/token.ts', env, ['add', '--name', 'portal', '--scopes', 'read']);
+  expect(await added.exited).toBe(0);
+  const token = (await new Response(added.stdout).text()).trim();
+  const { url } = await readyLine(run('src/main.ts', env));
+  const headers = { Authorization: `Bearer ${token}` };
+  expect((await fetch(`${url}/messages`, { headers })).status).toBe(200);
+  expect((await fetch(`${url}/messages`)).status).toBe(401);
+}, 20_000);
+
 test('start on a fresh path prints where it listens, takes messages, and SIGTERM drains', async () => {
   const { mocks, env, get, post } = await town();
   const child = run('src/main.ts', env);

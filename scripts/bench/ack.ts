@@ -68,7 +68,7 @@ async function load(wish: LoadWish): Promise<Load> {
   const child = Bun.spawn([process.execPath, script, JSON.stringify(wish)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const printed = await child.stdout.text();
+  const printed = await new Response(child.stdout).text();
   if ((await child.exited) !== 0) throw new Error('Something was not acknowledged as it should.');
   return JSON.parse(printed) as Load;
 }

@@ -8,7 +8,7 @@ const PATIENT_DIGITS = 7;
 let made = 3_000_000_000;
 
 export interface FeedDocument {
-  bytes: Buffer;
+  bytes: Buffer<ArrayBuffer>;
   /** Where the numbers of each entry are in the bytes. */
   places: EntryPlaces[];
 }

@@ -98,7 +98,7 @@ async function run(name: string, where: string): Promise<Side> {
     timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',
   });
-  const printed = await child.stdout.text();
+  const printed = await new Response(child.stdout).text();
   if ((await child.exited) !== 0) throw new Error(`${name} did not end well.`);
   return JSON.parse(printed.trim().split('\n').at(-1) ?? '') as Side;
 }

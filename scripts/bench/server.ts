@@ -3,7 +3,10 @@
  * there is the processor time it has taken, in microseconds.
  */
 import pino from 'pino';
+import { FailedAttempts, WRONG_TOKENS } from '../../src/access/attempts.ts';
+import { createAuthenticate } from '../../src/access/bearer.ts';
 import { createApp } from '../../src/http/app.ts';
+import { createClientOf } from '../../src/http/client.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { createTelemetry } from '../../src/telemetry/telemetry.ts';
 import { MESSAGING } from './documents.ts';
@@ -23,14 +26,22 @@ const app = createApp({
   destinations: {
     list: async () => [],
     pause: (to, by) => store.pause(to, by),
-    resume: (to) => store.resume(to),
+    resume: (to, by) => store.resume(to, by),
   },
   log: pino({ level: 'silent' }),
   telemetry: createTelemetry({ now: Date.now }),
   extraction: { messagingBaseUrl: MESSAGING, authority: 'demo' },
+  door: {
+    authenticate: createAuthenticate({
+      mode: 'none',
+      environmentTokens: [],
+      store: store.access,
+    }),
+    failures: new FailedAttempts(WRONG_TOKENS, Date.now),
+    clientOf: createClientOf(0),
+  },
   auth: {
     mode: 'none',
-    apiTokens: [],
     feedTokens: [],
     feedPasswords: [],
     feedSecrets: [],

@@ -109,7 +109,7 @@ async function costsOf(path: string, now: number): Promise<Costs> {
     timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',
   });
-  const printed = await child.stdout.text();
+  const printed = await new Response(child.stdout).text();
   if ((await child.exited) !== 0) throw new Error('The costs could not be measured.');
   return JSON.parse(printed) as Costs;
 }

@@ -124,7 +124,7 @@ async function take(around: Around, pace: Pace, source: PageSource, address: str
     const ids = entries.map(({ ohMessageId }) => ohMessageId);
     const { isArchive } = parseAtom(body, { contentType });
     if (options.dryRun) {
-      const known = (await store.reconcile({ ohMessageIds: ids })).length;
+      const known = (await store.sessions.reconcile({ ohMessageIds: ids })).length;
       return { accepted: ids.length - known, known, faults: faults.length, ids, isArchive };
     }
     const quarantine = { scope: 'entries' as const, body, faults, ...contentTypeIfKnown };
@@ -172,7 +172,7 @@ async function waitFor({ store, watch, clock }: Around, ids: string[]): Promise<
   let explainedAt = clock.now();
   try {
     while (waiting.length > 0) {
-      const known = await store.reconcile({ ohMessageIds: waiting });
+      const known = await store.sessions.reconcile({ ohMessageIds: waiting });
       const under = known.filter(isUnderWay);
       const settled = known.filter((one) => !isUnderWay(one));
       findings.push(...settled.map((one) => ({ ...one, where: 'archive' })));

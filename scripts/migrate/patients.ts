@@ -36,7 +36,7 @@ export async function migratePatients(around: Around): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const [index, icn] of icns.entries()) {
     const where = placeOf(index);
-    const listed = await store.reconcile({ icn });
+    const listed = await store.sessions.reconcile({ icn });
     findings.push(...listed.map((one) => ({ ...one, where, icn })));
     const view = ended.get(icn);
     const isExplained = listed.some(({ status }) => status !== 'SENT');
@@ -66,7 +66,7 @@ async function loadAll(around: Around, icns: string[]): Promise<Map<string, Sess
   async function ask(): Promise<void> {
     while (mayAsk() && pace.waitMs() === 0) {
       const icn = icns[asked] ?? '';
-      const view = await watch.untilTaken(() => store.requestSession(icn, wishOf(options)));
+      const view = await watch.untilTaken(() => store.sessions.request(icn, wishOf(options)));
       asked += 1;
       if (view.syncComplete) ended.set(icn, view);
       else underWay.set(icn, { view, explainedAt: clock.now() });
@@ -76,7 +76,7 @@ async function loadAll(around: Around, icns: string[]): Promise<Map<string, Sess
 
   async function look(): Promise<void> {
     for (const [icn, known] of underWay) {
-      known.view = await store.findSession(icn);
+      known.view = await store.sessions.find(icn);
       if (known.view.syncComplete) {
         underWay.delete(icn);
         ended.set(icn, known.view);
@@ -117,8 +117,10 @@ function wishOf({ since, until }: Options): { since?: Instant; until?: Instant }
 
 /** What holds up the listing, or the messages that were listed. */
 async function reasonsOf(store: Store, icn: string): Promise<string[]> {
-  const last = (await store.sessionEvents(icn)).at(-1);
-  const waiting = (await store.reconcile({ icn })).filter(({ status }) => status === 'IN_PROGRESS');
+  const last = (await store.sessions.events(icn)).at(-1);
+  const waiting = (await store.sessions.reconcile({ icn })).filter(
+    ({ status }) => status === 'IN_PROGRESS',
+  );
   const reasons = waiting.map(({ why }) => why);
   if (last?.event === 'retry') reasons.push(last.detail);
   return reasons.filter((reason) => reason !== undefined);
@@ -139,7 +141,7 @@ export async function countPatients(around: Around): Promise<boolean> {
     });
     try {
       const ids = await listAll(list, sessionOf(icn, options), config.LEASE_MS);
-      const known = await store.reconcile({ ohMessageIds: ids });
+      const known = await store.sessions.reconcile({ ohMessageIds: ids });
       say(`${placeOf(index)}: ${ids.length} listed, ${known.length} known`);
       total.listed += ids.length;
       total.known += known.length;

@@ -77,7 +77,7 @@ function decodeUtf8(bytes: Uint8Array): string {
 
 function decoderFor(label: string): TextDecoder {
   try {
-    return new TextDecoder(label as Bun.Encoding, { fatal: true });
+    return new TextDecoder(label, { fatal: true });
   } catch {
     const shown = /^[a-z][a-z0-9._-]{0,39}$/.test(label) ? `"${label}"` : 'that is declared';
     throw new ExchangeError('malformed', `The encoding ${shown} is not known.`, {

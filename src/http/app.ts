@@ -1,11 +1,13 @@
 /** The exchange's HTTP interface, put together. */
-import { openapi } from '@elysiajs/openapi';
 import { Elysia } from 'elysia';
 import type { Logger } from 'pino';
 import type { Extraction } from '../atom/extract.ts';
 import type { Store } from '../store/store.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import type { AuthOptions } from './auth.ts';
+import type { ApiDoor } from './access.ts';
+import { audit } from './audit.ts';
+import type { FeedAuth } from './auth.ts';
+import { type ConsoleOptions, consoleDoor } from './console/login.tsx';
 import { type Destinations, destinations } from './destinations.ts';
 import { directory } from './directory.ts';
 import { feed } from './feed.ts';
@@ -13,16 +15,23 @@ import { health } from './health.ts';
 import { keys } from './keys.ts';
 import { messages } from './messages.ts';
 import { metrics } from './metrics.ts';
+import { description } from './openapi.tsx';
 import { operator } from './operator.ts';
 import { quarantine } from './operator-quarantine.ts';
 import { problems } from './problem.ts';
 import { requestLog } from './request-log.ts';
+import { securityHeaders } from './security-headers.ts';
 import { sessions } from './sessions.ts';
 
 export interface AppOptions {
   store: Store;
   destinations: Destinations;
-  auth: AuthOptions;
+  /** Who may push. */
+  auth: FeedAuth;
+  /** The console's door; no console without it. */
+  console?: Omit<ConsoleOptions, 'store'>;
+  /** Who calls the API. */
+  door: ApiDoor;
   extraction: Extraction;
   /** The only topic whose subscription is confirmed; any, when absent. */
   feedTopic?: string;
@@ -30,6 +39,8 @@ export interface AppOptions {
   keySet?: { keys: object[] };
   log: Logger;
   telemetry: Pick<Telemetry, 'requests' | 'expose'>;
+  /** Whether callers come by TLS, to us or to the proxies in front. */
+  isTls?: boolean;
 }
 
 /** Largest pushed document, before and after gunzip. */
@@ -46,22 +57,9 @@ export function createApp({ telemetry, ...rest }: AppOptions) {
     serve: { maxRequestBodySize: REQUEST_MAX_BYTES, idleTimeout: 60 },
   })
     .use(requestLog(options))
+    .headers(securityHeaders(options.isTls ?? false))
     .use(problems(options.log))
-    .use(
-      openapi({
-        path: '/openapi',
-        // It takes a path with a dot for a file and leaves it out.
-        exclude: { staticFile: false },
-        documentation: {
-          info: {
-            title: 'SM Exchange',
-            version: '0.1.0',
-            description:
-              'Carries secure messages both ways between My HealtheVet and Oracle Health.',
-          },
-        },
-      }),
-    )
+    .use(description())
     .use(health(options))
     .use(metrics({ ...options, telemetry }))
     .use(feed({ ...options, maxBytes: FEED_MAX_BYTES }))
@@ -71,5 +69,9 @@ export function createApp({ telemetry, ...rest }: AppOptions) {
     .use(directory(options))
     .use(operator(options))
     .use(quarantine({ ...options, maxBytes: FEED_MAX_BYTES }))
-    .use(sessions({ ...options, authority: options.extraction.authority }));
+    .use(sessions({ ...options, authority: options.extraction.authority }))
+    .use(audit(options))
+    .use(
+      options.console ? consoleDoor({ store: options.store, ...options.console }) : new Elysia(),
+    );
 }

@@ -1,12 +1,11 @@
-/** Who may call: bearer tokens for the API; for the feed a signature, a token or a password. */
+/** Who may push: whoever has the feed's signature, token or password. */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { ExchangeError } from '../errors.ts';
 import type { Instant } from '../message.ts';
 
-export interface AuthOptions {
-  /** `none` opens the API, and the feed too unless it has secrets. */
+export interface FeedAuth {
+  /** `none` opens the feed unless it has secrets. */
   mode: 'required' | 'none';
-  apiTokens: string[];
   feedTokens: string[];
   /** `user:password` for Basic (RFC 7617). */
   feedPasswords: string[];
@@ -15,20 +14,12 @@ export interface AuthOptions {
   now: () => Instant;
 }
 
-/** Throws `unauthorized` unless the caller may use the API. */
-export function checkApiCaller(options: AuthOptions, headers: Headers): void {
-  if (options.mode === 'none') return;
-  if (!isOneOf(credentialsOf(headers, 'Bearer'), options.apiTokens)) {
-    throw new ExchangeError('unauthorized', 'The API needs a bearer token (RFC 6750).');
-  }
-}
-
 /**
  * Throws `unauthorized` unless the pushed bytes come from the feed. With secrets, only a right
  * signature over the bytes as sent will do: `X-Hub-Signature` (WebSub §7.1) or Standard Webhooks.
  * Without, a bearer token or Basic credentials.
  */
-export function checkFeed(options: AuthOptions, headers: Headers, body: Uint8Array): void {
+export function checkFeed(options: FeedAuth, headers: Headers, body: Uint8Array): void {
   const { feedSecrets, feedTokens, feedPasswords, mode, now } = options;
   if (feedSecrets.length > 0) {
     if (feedSecrets.some((secret) => isSignedBy(secret, headers, body, now()))) return;

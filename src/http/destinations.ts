@@ -3,8 +3,9 @@ import type { Static } from '@sinclair/typebox';
 import { Elysia, t } from 'elysia';
 import { ExchangeError } from '../errors.ts';
 import type { Direction } from '../message.ts';
+import { actorOf } from '../principal.ts';
 import type { DestinationView } from '../queue/engine.ts';
-import { type AuthOptions, checkApiCaller } from './auth.ts';
+import { type ApiDoor, access } from './access.ts';
 import { direction, instant } from './message-schemas.ts';
 import { actor } from './operator-schemas.ts';
 import { oneOf } from './schemas.ts';
@@ -19,7 +20,7 @@ export interface Destinations {
 
 export interface DestinationsOptions {
   destinations: Destinations;
-  auth: AuthOptions;
+  door: ApiDoor;
 }
 
 const DIRECTIONS: Direction[] = ['oh-to-mhv', 'mhv-to-oh'];
@@ -53,10 +54,11 @@ const params = t.Object({ destination: t.String({ examples: DIRECTIONS }) });
 const actorBody = t.Object({ actor }, { additionalProperties: false });
 
 /** `GET /destinations`, `POST /destinations/{destination}/pause`, `POST .../resume`. */
-export function destinations({ destinations: known, auth }: DestinationsOptions) {
+export function destinations({ destinations: known, door }: DestinationsOptions) {
   return new Elysia({ name: 'destinations' })
-    .onBeforeHandle(({ request }) => checkApiCaller(auth, request.headers))
+    .use(access(door))
     .get('/destinations', async () => (await known.list()).map(bodyOf), {
+      scope: 'read',
       response: { 200: t.Array(destinationBody) },
       detail: {
         summary: 'How it stands with each destination',
@@ -67,12 +69,13 @@ export function destinations({ destinations: known, auth }: DestinationsOptions)
     })
     .post(
       '/destinations/:destination/pause',
-      async ({ params: { destination: name }, body }) => {
+      async ({ params: { destination: name }, body, principal }) => {
         const destination = named(name);
-        await known.pause(destination, body.actor);
+        await known.pause(destination, actorOf(principal, body.actor));
         return viewOf(known, destination);
       },
       {
+        scope: 'operate',
         parse: 'json',
         params,
         body: actorBody,
@@ -87,12 +90,13 @@ export function destinations({ destinations: known, auth }: DestinationsOptions)
     )
     .post(
       '/destinations/:destination/resume',
-      async ({ params: { destination: name }, body }) => {
+      async ({ params: { destination: name }, body, principal }) => {
         const destination = named(name);
-        await known.resume(destination, body.actor);
+        await known.resume(destination, actorOf(principal, body.actor));
         return viewOf(known, destination);
       },
       {
+        scope: 'operate',
         parse: 'json',
         params,
         body: actorBody,

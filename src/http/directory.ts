@@ -2,17 +2,18 @@
 import { Value } from '@sinclair/typebox/value';
 import { Elysia, t } from 'elysia';
 import { ExchangeError } from '../errors.ts';
+import { actorOf } from '../principal.ts';
 import type { DirectoryCursor, TriageGroup } from '../store/directory.ts';
 import { DIRECTORY_ID, STATION_NUMBER } from '../store/directory-rules.ts';
 import type { Store } from '../store/store.ts';
-import { type AuthOptions, checkApiCaller } from './auth.ts';
+import { type ApiDoor, access } from './access.ts';
 import { digits, instant } from './message-schemas.ts';
-import { actor, DEFAULT_ACTOR } from './operator-schemas.ts';
+import { actor } from './operator-schemas.ts';
 import { DEFAULT_PAGE, nextCursor, oneOf, pageLimit } from './schemas.ts';
 
 export interface DirectoryOptions {
   store: Store;
-  auth: AuthOptions;
+  door: ApiDoor;
 }
 
 const MAX_NAMES = 100;
@@ -87,9 +88,9 @@ const cursorParts = t.Tuple([t.String(), t.Boolean(), t.String()]);
 const onlyName = t.Object({ name }, { additionalProperties: false });
 
 /** `GET /directory`, `PUT /directory/{ohPoolId}`, `DELETE /directory/{ohPoolId}?name=`. */
-export function directory({ store, auth }: DirectoryOptions) {
+export function directory({ store, door }: DirectoryOptions) {
   return new Elysia({ name: 'directory' })
-    .onBeforeHandle(({ request }) => checkApiCaller(auth, request.headers))
+    .use(access(door))
     .get(
       '/directory',
       async ({ query }) => {
@@ -100,6 +101,7 @@ export function directory({ store, auth }: DirectoryOptions) {
         return { ...bodyOf(groups), ...(next === undefined ? {} : { next: toText(next) }) };
       },
       {
+        scope: 'read',
         query: listQuery,
         response: { 200: t.Object({ groups: t.Array(group), next: t.Optional(nextCursor) }) },
         detail: {
@@ -111,16 +113,17 @@ export function directory({ store, auth }: DirectoryOptions) {
     )
     .put(
       '/directory/:ohPoolId',
-      async ({ params, body }) => {
+      async ({ params, body, principal }) => {
         const names = body.names.map(({ mhvTriageTeamId: team, ...same }) => ({
           ...same,
           ohPoolId: params.ohPoolId,
           ...(team === undefined ? {} : { mhvTriageTeamId: String(team) }),
         }));
-        await store.directory.put(names, 'api', body.actor ?? DEFAULT_ACTOR);
+        await store.directory.put(names, 'api', actorOf(principal, body.actor));
         return bodyOf(await store.directory.list(params.ohPoolId));
       },
       {
+        scope: 'operate',
         parse: 'json',
         params: t.Object({ ohPoolId }),
         body: putBody,
@@ -135,11 +138,12 @@ export function directory({ store, auth }: DirectoryOptions) {
     )
     .delete(
       '/directory/:ohPoolId',
-      async ({ params, query, set }) => {
-        await store.directory.remove(params.ohPoolId, query.name);
+      async ({ params, query, principal, set }) => {
+        await store.directory.remove(params.ohPoolId, query.name, actorOf(principal));
         set.status = 204;
       },
       {
+        scope: 'operate',
         params: t.Object({ ohPoolId }),
         query: onlyName,
         response: { 204: t.Void() },

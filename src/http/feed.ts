@@ -6,11 +6,11 @@ import { readPush } from '../atom/push.ts';
 import { type DocumentFault, ExchangeError, faultOf } from '../errors.ts';
 import type { QuarantinedDocument, Store } from '../store/store.ts';
 import type { RequestTelemetry } from '../telemetry/requests.ts';
-import { type AuthOptions, checkFeed } from './auth.ts';
+import { checkFeed, type FeedAuth } from './auth.ts';
 
 export interface FeedOptions {
   store: Store;
-  auth: AuthOptions;
+  auth: FeedAuth;
   extraction: Extraction;
   feedTopic?: string;
   maxBytes: number;

@@ -11,7 +11,7 @@ import type {
   Store,
 } from '../store/store.ts';
 import type { RequestTelemetry } from '../telemetry/requests.ts';
-import { type AuthOptions, checkApiCaller } from './auth.ts';
+import { type ApiDoor, access } from './access.ts';
 import {
   type MessageQuery,
   type MessageSummaryBody,
@@ -27,7 +27,7 @@ import { DEFAULT_PAGE, idOfMpi } from './schemas.ts';
 
 export interface MessagesOptions {
   store: Store;
-  auth: AuthOptions;
+  door: ApiDoor;
   /** Knows the trace that a send belongs to. */
   requests: RequestTelemetry;
 }
@@ -35,9 +35,9 @@ export interface MessagesOptions {
 const MAX_KEY_LENGTH = 255;
 
 /** `POST /messages`, `GET /messages`, `GET /messages/{id}`. */
-export function messages({ store, auth, requests }: MessagesOptions) {
+export function messages({ store, door, requests }: MessagesOptions) {
   return new Elysia({ name: 'messages' })
-    .onBeforeHandle(({ request }) => checkApiCaller(auth, request.headers))
+    .use(access(door))
     .post(
       '/messages',
       async ({ body, request, set }) => {
@@ -50,6 +50,7 @@ export function messages({ store, auth, requests }: MessagesOptions) {
         return { id, status: 'IN_PROGRESS' as const };
       },
       {
+        scope: 'send',
         parse: 'json',
         body: sendBody,
         response: { 202: sendAnswer },
@@ -69,6 +70,7 @@ export function messages({ store, auth, requests }: MessagesOptions) {
         return viewBody(found);
       },
       {
+        scope: 'read',
         response: { 200: messageView },
         detail: { summary: 'Where a message is, with every attempt', tags: ['Messages'] },
       },
@@ -85,6 +87,7 @@ export function messages({ store, auth, requests }: MessagesOptions) {
         };
       },
       {
+        scope: 'read',
         query: messageQuery,
         response: { 200: messageList },
         detail: { summary: 'Find messages, newest first', tags: ['Messages'] },

@@ -4,13 +4,13 @@ import { type DocumentDecoration, Elysia, t } from 'elysia';
 import type { Extraction } from '../atom/extract.ts';
 import { type Push, readPush } from '../atom/push.ts';
 import { type DocumentFault, ExchangeError, faultOf } from '../errors.ts';
+import { actorOf } from '../principal.ts';
 import type { QuarantineSummary, QuarantineView, ReadAgain } from '../store/operator.ts';
 import type { Store } from '../store/store.ts';
-import { type AuthOptions, checkApiCaller } from './auth.ts';
+import { type ApiDoor, access } from './access.ts';
 import { rfc3339 } from './messages.ts';
 import {
   actor,
-  DEFAULT_ACTOR,
   quarantineList,
   quarantineQuery,
   quarantineView,
@@ -21,7 +21,7 @@ import { DEFAULT_PAGE } from './schemas.ts';
 
 export interface QuarantineOptions {
   store: Store;
-  auth: AuthOptions;
+  door: ApiDoor;
   extraction: Extraction;
   /** Of an edited copy. */
   maxBytes: number;
@@ -46,9 +46,9 @@ const replayDetail = {
 
 /** `GET /quarantine`, `GET /quarantine/{id}` and its `/body`, `POST /quarantine/{id}/replay`. */
 export function quarantine(options: QuarantineOptions) {
-  const { store, auth } = options;
+  const { store, door } = options;
   return new Elysia({ name: 'quarantine' })
-    .onBeforeHandle(({ request }) => checkApiCaller(auth, request.headers))
+    .use(access(door))
     .get(
       '/quarantine',
       async ({ query: { cursor, limit } }) => {
@@ -57,6 +57,7 @@ export function quarantine(options: QuarantineOptions) {
         return { documents: documents.map(summaryBody), ...(next ? { next } : {}) };
       },
       {
+        scope: 'read',
         query: quarantineQuery,
         response: { 200: quarantineList },
         detail: { summary: 'Documents in quarantine, newest first', tags: ['Operator'] },
@@ -66,21 +67,27 @@ export function quarantine(options: QuarantineOptions) {
       '/quarantine/:id',
       async ({ params }) => documentBody(await store.operator.findQuarantined(params.id)),
       {
+        scope: 'read',
         response: { 200: quarantineView },
         detail: { summary: 'What is wrong with a document', tags: ['Operator'] },
       },
     )
     .get(
       '/quarantine/:id/body',
-      async ({ params: { id } }) =>
-        new Response(await store.operator.quarantinedBody(id), {
+      async ({ params: { id }, principal }) => {
+        const bytes = await store.operator.quarantinedBody(id);
+        // Nobody sees it unless it is written down who did.
+        const object = { kind: 'quarantined document', id };
+        await store.audit.record({ actor: actorOf(principal), action: 'quarantine.view', object });
+        return new Response(bytes, {
           headers: {
             'Content-Type': 'application/octet-stream',
             'Content-Disposition': `attachment; filename="${id}.xml"`,
-            'X-Content-Type-Options': 'nosniff',
           },
-        }),
+        });
+      },
       {
+        scope: 'operate',
         detail: {
           summary: 'A document as it was pushed',
           description: 'application/octet-stream, after gunzip. 409 when it was purged.',
@@ -90,13 +97,17 @@ export function quarantine(options: QuarantineOptions) {
     )
     .post(
       '/quarantine/:id/replay',
-      async ({ params, query, request, set }) => {
-        const result = await takeAgain(options, params.id, await asked(options, request, query));
+      async ({ params, query, body, request, principal, set }) => {
+        const bytes = new Uint8Array(body as ArrayBuffer);
+        const named = asked(options, request.headers, bytes, query.actor);
+        const by = actorOf(principal, named.actor);
+        const result = await takeAgain(options, params.id, { ...named, actor: by });
         set.status = 202;
         return result;
       },
       {
-        parse: 'none',
+        scope: 'operate',
+        parse: 'arrayBuffer',
         query: t.Object({ actor: t.Optional(actor) }, { additionalProperties: false }),
         response: { 202: takenAgain },
         detail: replayDetail,
@@ -106,17 +117,18 @@ export function quarantine(options: QuarantineOptions) {
 
 type Asked = Pick<ReadAgain, 'actor' | 'edited'>;
 
-async function asked(
+/** What the request says of itself: an actor that it may name, and an edited copy. */
+function asked(
   { maxBytes }: QuarantineOptions,
-  request: Request,
-  query: { actor?: string },
-): Promise<Asked> {
-  const contentType = request.headers.get('content-type') ?? '';
-  const body = new Uint8Array(await request.arrayBuffer());
-  const by = query.actor ?? DEFAULT_ACTOR;
-  if (body.byteLength === 0) return { actor: by };
+  headers: Headers,
+  body: Uint8Array,
+  named: string | undefined,
+): Partial<Asked> {
+  const contentType = headers.get('content-type') ?? '';
+  const by = named === undefined ? {} : { actor: named };
+  if (body.byteLength === 0) return by;
   const mediaType = contentType.split(';', 1)[0]?.trim().toLowerCase();
-  if (mediaType === 'application/json') return { actor: actorOf(body) ?? by };
+  if (mediaType === 'application/json') return { ...by, ...namedIn(body) };
   if (mediaType !== ATOM) {
     const detail = `Expected application/json, or ${ATOM} for an edited copy.`;
     throw new ExchangeError('unsupported-media-type', detail);
@@ -124,12 +136,12 @@ async function asked(
   if (body.byteLength > maxBytes) {
     throw new ExchangeError('too-large', `An edited copy may have ${maxBytes} bytes.`);
   }
-  return { actor: by, edited: { body, contentType } };
+  return { ...by, edited: { body, contentType } };
 }
 
-function actorOf(body: Uint8Array): string | undefined {
+function namedIn(body: Uint8Array): { actor?: string } {
   const parsed = parsedJson(body);
-  if (Value.Check(retryBody, parsed)) return parsed.actor;
+  if (Value.Check(retryBody, parsed)) return parsed;
   const faults = [...Value.Errors(retryBody, parsed)].map(({ path, schema, message }) => ({
     pointer: path || '/',
     detail: typeof schema['error'] === 'string' ? schema['error'] : message,

@@ -6,13 +6,11 @@ import { icn, oneOf, pageLimit } from './schemas.ts';
 
 /** How many messages one replay takes, and how fast, unless told. */
 export const DEFAULT_PACE = { limit: 1000, ratePerSecond: 50 };
-/** Who did it, when the caller does not say. */
-export const DEFAULT_ACTOR = 'api';
 
 const MAX_LIMIT = 5000;
 const MAX_RATE_PER_SECOND = 1000;
 
-/** Who asks, for the timeline. */
+/** Who asks, for the timeline; whoever proved who they are is written with their own name before it. */
 export const actor = t.String({
   pattern: '\\S',
   maxLength: 100,

@@ -1,13 +1,13 @@
 /** What a person does to messages by hand: replay one, replay many, dismiss. */
 import { Elysia, t } from 'elysia';
 import { ExchangeError } from '../errors.ts';
+import { actorOf } from '../principal.ts';
 import type { ReplayFilter } from '../store/operator.ts';
 import type { Store } from '../store/store.ts';
-import { type AuthOptions, checkApiCaller } from './auth.ts';
+import { type ApiDoor, access } from './access.ts';
 import { messageView } from './message-schemas.ts';
 import { viewBody } from './messages.ts';
 import {
-  DEFAULT_ACTOR,
   DEFAULT_PACE,
   dismissBody,
   dryRunAnswer,
@@ -19,22 +19,23 @@ import {
 
 export interface OperatorOptions {
   store: Store;
-  auth: AuthOptions;
+  door: ApiDoor;
 }
 
 /** `POST /messages/{id}/retry`, `POST /messages/{id}/dismiss`, `POST /replay`. */
-export function operator({ store, auth }: OperatorOptions) {
+export function operator({ store, door }: OperatorOptions) {
   return new Elysia({ name: 'operator' })
-    .onBeforeHandle(({ request }) => checkApiCaller(auth, request.headers))
+    .use(access(door))
     .post(
       '/messages/:id/retry',
-      async ({ params: { id }, body, set }) => {
-        await store.operator.replayOne(id, body?.actor ?? DEFAULT_ACTOR);
+      async ({ params: { id }, body, principal, set }) => {
+        await store.operator.replayOne(id, actorOf(principal, body?.actor));
         set.status = 202;
         set.headers['location'] = `/messages/${id}`;
         return viewOf(store, id);
       },
       {
+        scope: 'operate',
         body: t.Optional(retryBody),
         response: { 202: messageView },
         detail: {
@@ -47,11 +48,12 @@ export function operator({ store, auth }: OperatorOptions) {
     )
     .post(
       '/messages/:id/dismiss',
-      async ({ params: { id }, body }) => {
-        await store.operator.dismiss(id, body.actor, body.reason);
+      async ({ params: { id }, body, principal }) => {
+        await store.operator.dismiss(id, actorOf(principal, body.actor), body.reason);
         return viewOf(store, id);
       },
       {
+        scope: 'operate',
         parse: 'json',
         body: dismissBody,
         response: { 200: messageView },
@@ -65,16 +67,17 @@ export function operator({ store, auth }: OperatorOptions) {
     )
     .post(
       '/replay',
-      async ({ body, set }) => {
+      async ({ body, principal, set }) => {
         const filter = toFilter(body);
         if (body.dryRun ?? true) return store.operator.countReplayable(filter);
         const { limit, ratePerSecond } = { ...DEFAULT_PACE, ...body };
-        const by = body.actor ?? DEFAULT_ACTOR;
+        const by = actorOf(principal, body.actor);
         const replayed = await store.operator.replayAll(filter, { limit, ratePerSecond }, by);
         set.status = 202;
         return { replayed };
       },
       {
+        scope: 'operate',
         parse: 'json',
         body: replayBody,
         response: { 200: dryRunAnswer, 202: replayAnswer },

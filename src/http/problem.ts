@@ -9,12 +9,14 @@ const MEDIA_TYPE = 'application/problem+json';
 const titles: Record<ExchangeError['code'], string> = {
   malformed: 'The document is malformed.',
   unauthorized: 'Credentials are missing or wrong.',
+  forbidden: 'The caller may not do this.',
   'not-found': 'There is no such thing here.',
   conflict: 'It is not in a state for that.',
   'too-large': 'The request is too large.',
   'unsupported-media-type': 'The media type is not supported.',
   invalid: 'The request is invalid.',
   'idempotency-key-reused': 'The Idempotency-Key was used before.',
+  'too-many-requests': 'There were too many of these.',
   internal: 'Internal error.',
   unavailable: 'The exchange is not available just now.',
 };
@@ -39,7 +41,8 @@ export function problems(log: Logger) {
 
 /** The answer for one error: status, headers and `application/problem+json` body. */
 function problemResponse(error: ExchangeError): Response {
-  const { code, message, httpStatus, line, column, element, faults, retryAfterSeconds } = error;
+  const { code, message, httpStatus, line, column, element, faults } = error;
+  const { retryAfterSeconds, challenge } = error;
   const body = {
     type: `urn:sm-exchange:problem:${code}`,
     title: titles[code],
@@ -52,13 +55,18 @@ function problemResponse(error: ExchangeError): Response {
   };
   const headers = new Headers({ 'Content-Type': MEDIA_TYPE });
   if (retryAfterSeconds !== undefined) headers.set('Retry-After', String(retryAfterSeconds));
-  if (code === 'unauthorized') headers.set('WWW-Authenticate', 'Bearer');
+  if (code === 'unauthorized') headers.set('WWW-Authenticate', challenge ?? 'Bearer');
+  if (code === 'forbidden' && challenge) headers.set('WWW-Authenticate', challenge);
   return new Response(JSON.stringify(body), { status: httpStatus, headers });
 }
 
 function toExchangeError(code: unknown, error: unknown): ExchangeError | undefined {
   if (error instanceof ExchangeError) return error;
   if (code === 'NOT_FOUND') return new ExchangeError('not-found', 'No such route.');
+  // Elysia wraps what is thrown before the body is read.
+  if (code === 'PARSE' && error instanceof Error && error.cause instanceof ExchangeError) {
+    return error.cause;
+  }
   if (code === 'PARSE') return new ExchangeError('malformed', 'The body is not valid JSON.');
   if (code === 'VALIDATION') return fromValidation(error as ValidationError);
   return undefined;

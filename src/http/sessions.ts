@@ -2,13 +2,13 @@
 import { Elysia, t } from 'elysia';
 import type { SessionView, Store } from '../store/store.ts';
 import type { RequestTelemetry } from '../telemetry/requests.ts';
-import { type AuthOptions, checkApiCaller } from './auth.ts';
+import { type ApiDoor, access } from './access.ts';
 import { instant } from './message-schemas.ts';
 import { cernerId, icn, idOfMpi, oneOf } from './schemas.ts';
 
 export interface SessionsOptions {
   store: Store;
-  auth: AuthOptions;
+  door: ApiDoor;
   /** The one tenant of Oracle Health that this exchange speaks to. */
   authority: string;
   /** Knows the trace that a request belongs to. */
@@ -43,13 +43,13 @@ const timeline = t.Object({
 });
 
 /** `POST /sessions`, `GET /sessions/{icn}`. */
-export function sessions({ store, auth, authority, requests }: SessionsOptions) {
+export function sessions({ store, door, authority, requests }: SessionsOptions) {
   const bodyOf = ({ status, syncComplete, listed, delivered, error }: SessionView) => {
     const counts = { status, syncComplete, listed, delivered };
     return { ...counts, ...(error === undefined ? {} : { error }), authority };
   };
   return new Elysia({ name: 'sessions' })
-    .onBeforeHandle(({ request }) => checkApiCaller(auth, request.headers))
+    .use(access(door))
     .post(
       '/sessions',
       async ({ body, request, set }) => {
@@ -58,12 +58,13 @@ export function sessions({ store, auth, authority, requests }: SessionsOptions) 
           ...(body.cernerId === undefined ? {} : { namedOhPatientId: idOfMpi(body.cernerId) }),
           ...(traceparent === undefined ? {} : { traceparent }),
         };
-        const view = await store.requestSession(body.icn, wish);
+        const view = await store.sessions.request(body.icn, wish);
         set.status = view.status === 'IN_PROGRESS' ? 202 : 200;
         set.headers['location'] = `/sessions/${body.icn}`;
         return bodyOf(view);
       },
       {
+        scope: 'send',
         parse: 'json',
         body: t.Object({ icn, cernerId: t.Optional(cernerId) }, { additionalProperties: false }),
         response: { 200: answer, 202: answer },
@@ -78,13 +79,14 @@ export function sessions({ store, auth, authority, requests }: SessionsOptions) 
     .get(
       '/sessions/:icn',
       async ({ params }) => {
-        const events = await store.sessionEvents(params.icn);
+        const events = await store.sessions.events(params.icn);
         return {
-          ...bodyOf(await store.findSession(params.icn)),
+          ...bodyOf(await store.sessions.find(params.icn)),
           events: events.map(({ at, ...same }) => ({ at: new Date(at).toISOString(), ...same })),
         };
       },
       {
+        scope: 'read',
         params: t.Object({ icn }),
         response: { 200: timeline },
         detail: { summary: "How far a patient's history has come", tags: ['Sessions'] },

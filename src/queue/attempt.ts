@@ -121,7 +121,7 @@ export function listing(options: AttemptOptions, list: ListHistory) {
     const traced = { correlationId, ...traceOf(scope) };
     const result = await guard(options, inHand, 'retry', (context) => list(claimed, context));
     if (!('kind' in result)) {
-      const held = await store.advanceSession(claimed, result, scope?.traceparent);
+      const held = await store.sessions.advance(claimed, result, scope?.traceparent);
       const { step } = result;
       const entries = step === 'listed' ? result.entries.length : 0;
       const outcome = held ? step : 'lost';
@@ -131,7 +131,7 @@ export function listing(options: AttemptOptions, list: ListHistory) {
     }
     const spent = { attempts: claimed.spent };
     const { state, ...next } = settlementOf(result, spent, policy, now(), random());
-    await store.failSession(claimed, result, 'dueAt' in next ? next.dueAt : undefined);
+    await store.sessions.fail(claimed, result, 'dueAt' in next ? next.dueAt : undefined);
     const { kind: outcome, code, reason } = result;
     scope?.end({ outcome, code });
     options.log.warn({ event: 'session', state, outcome, code, reason, ...traced });

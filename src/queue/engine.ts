@@ -149,10 +149,10 @@ function laneLoop(options: EngineOptions, lane: Lane, gate: Gate): Loop {
 
 function sessionLoop(options: EngineOptions): Loop {
   const { store, listHistory } = options;
-  const nextDueAt = () => store.nextSessionDueAt();
+  const nextDueAt = () => store.sessions.nextDueAt();
   const poller = new Poller({
     ...pollerOptions(options, nameOf('sessions')),
-    claim: (limit) => store.claimSessions(limit),
+    claim: (limit) => store.sessions.claim(limit),
     nextDueAt,
     work: listing(options, listHistory),
   });

@@ -2,6 +2,7 @@
 import { and, asc, desc, eq, gt, sql } from 'drizzle-orm';
 import { ExchangeError } from '../errors.ts';
 import type { Instant } from '../message.ts';
+import { record } from './audit.ts';
 import { compiled } from './compiled.ts';
 import { directoryFaults, type NewTriageGroup } from './directory-rules.ts';
 import type { Write } from './group-commit.ts';
@@ -57,7 +58,7 @@ export interface DirectoryStore {
   /** Remembers a pool that a message brought up, unless it is known. */
   see(group: NewTriageGroup): Promise<void>;
   /** Removes a name; of those that are left one becomes the preferred. `not-found` when it is not there. */
-  remove(ohPoolId: string, name: string): Promise<void>;
+  remove(ohPoolId: string, name: string, actor: string): Promise<void>;
 }
 
 /** The error code of a message that waits for the directory; partial indexes and wakes know it. */
@@ -108,7 +109,13 @@ export class SqliteDirectory implements DirectoryStore {
   async put(groups: NewTriageGroup[], source: DirectorySource, actor: string) {
     const { db, write, now } = this.#shared;
     refuseFaulty(groups);
-    const change = await write(() => put(db, groups, { source, actor, updatedAt: now() }));
+    const change = await write(() => {
+      const made = put(db, groups, { source, actor, updatedAt: now() });
+      const object = { kind: 'pool', id: poolsOf(groups) };
+      const detail = { source, ...made };
+      record(db, { actor, action: 'directory.put', object, detail }, now());
+      return made;
+    });
     if (change.added + change.changed > 0) this.#announceWaiting();
     return change;
   }
@@ -120,9 +127,13 @@ export class SqliteDirectory implements DirectoryStore {
     if (isNew) this.#announceWaiting();
   }
 
-  async remove(ohPoolId: string, name: string) {
-    const { db, write } = this.#shared;
-    await write(() => remove(db, ohPoolId, name));
+  async remove(ohPoolId: string, name: string, actor: string) {
+    const { db, write, now } = this.#shared;
+    await write(() => {
+      remove(db, ohPoolId, name);
+      const object = { kind: 'pool', id: ohPoolId };
+      record(db, { actor, action: 'directory.remove', object, detail: { name } }, now());
+    });
   }
 
   #announceWaiting(): void {
@@ -194,6 +205,12 @@ function refuseFaulty(groups: NewTriageGroup[]): void {
   if (faults.length === 0) return;
   const where = faults.map(({ pointer, detail }) => `body${pointer}: ${detail}`).join('; ');
   throw new ExchangeError('invalid', where, { faults });
+}
+
+/** One pool by its id, several by their number. */
+function poolsOf(groups: NewTriageGroup[]): string {
+  const ids = [...new Set(groups.map(({ ohPoolId }) => ohPoolId))];
+  return ids.length === 1 ? (ids[0] ?? '') : `${ids.length} pools`;
 }
 
 type Written = Pick<TriageGroup, 'source' | 'actor' | 'updatedAt'>;

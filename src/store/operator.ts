@@ -1,6 +1,7 @@
 /** What a person does by hand: replay, dismiss, and look into quarantine. */
 import type { DocumentFault } from '../errors.ts';
 import type { Entry, Instant } from '../message.ts';
+import { record } from './audit.ts';
 import type { Write } from './group-commit.ts';
 import type { Db } from './open.ts';
 import { dismiss, replayIfPossible, replayOne } from './operator-messages.ts';
@@ -139,7 +140,12 @@ export class SqliteOperator implements OperatorStore {
 
   async replayOne(id: string, actor: string) {
     const { db, write, now, announce } = this.#shared;
-    announce(await write(() => replayOne(db, id, actor, now())));
+    const lane = await write(() => {
+      const replayed = replayOne(db, id, actor, now());
+      record(db, { actor, action: 'message.replay', object: messageOf(id) }, now());
+      return replayed;
+    });
+    announce(lane);
   }
 
   async countReplayable(filter: ReplayFilter) {
@@ -160,7 +166,9 @@ export class SqliteOperator implements OperatorStore {
         for (const id of some) {
           const dueAt = start + Math.floor(((before + taken.length) * 1000) / ratePerSecond);
           const lane = replayIfPossible(db, id, { dueAt, actor, now: now() });
-          if (lane) taken.push(lane);
+          if (!lane) continue;
+          taken.push(lane);
+          record(db, { actor, action: 'message.replay', object: messageOf(id) }, now());
         }
         return taken;
       });
@@ -173,7 +181,12 @@ export class SqliteOperator implements OperatorStore {
   async dismiss(id: string, actor: string, reason: string) {
     const { db, write, now, announce } = this.#shared;
     // Where dead messages hold up later ones, the next of the same patient may go now.
-    announce(await write(() => dismiss(db, id, actor, reason, now())));
+    const lane = await write(() => {
+      const dismissed = dismiss(db, id, actor, reason, now());
+      record(db, { actor, action: 'message.dismiss', object: messageOf(id) }, now());
+      return dismissed;
+    });
+    announce(lane);
   }
 
   async listQuarantined(page: { cursor?: string; limit: number }) {
@@ -191,7 +204,12 @@ export class SqliteOperator implements OperatorStore {
   async takeQuarantined(id: string, again: ReadAgain) {
     const { db, write, now, announce, onAccepted, refuseWhenFull } = this.#shared;
     refuseWhenFull();
-    const replay = await write(() => takeQuarantined(db, id, again, now()));
+    const replay = await write(() => {
+      const taken = takeQuarantined(db, id, again, now());
+      const { accepted, duplicates, rejected } = taken;
+      noteQuarantine(db, id, again, { accepted, duplicates, rejected }, now());
+      return taken;
+    });
     const { accepted, duplicates } = replay;
     if (accepted > 0) announce({ stage: 'inbox', direction: 'oh-to-mhv' });
     onAccepted({ source: 'feed', accepted, duplicates });
@@ -200,6 +218,25 @@ export class SqliteOperator implements OperatorStore {
 
   noteFailedReplay(id: string, again: Omit<ReadAgain, 'entries' | 'tombstones'>) {
     const { db, write, now } = this.#shared;
-    return write(() => noteFailedReplay(db, id, again, now()));
+    return write(() => {
+      noteFailedReplay(db, id, again, now());
+      noteQuarantine(db, id, again, { accepted: 0 }, now());
+    });
   }
+}
+
+function messageOf(id: string) {
+  return { kind: 'message', id };
+}
+
+function noteQuarantine(
+  db: Db,
+  id: string,
+  { actor, edited }: Pick<ReadAgain, 'actor' | 'edited'>,
+  counts: Record<string, number>,
+  now: Instant,
+): void {
+  const detail = { ...counts, edited: edited !== undefined };
+  const object = { kind: 'quarantined document', id };
+  record(db, { actor, action: 'quarantine.replay', object, detail }, now);
 }

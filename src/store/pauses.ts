@@ -1,6 +1,7 @@
 /** Destinations that an operator has paused. */
 import { eq } from 'drizzle-orm';
 import type { Direction, Instant } from '../message.ts';
+import { record } from './audit.ts';
 import { compiled } from './compiled.ts';
 import type { Db } from './open.ts';
 import { pauses } from './schema.ts';
@@ -16,8 +17,14 @@ export function listPauses(db: Db): Pause[] {
 /** Pausing what is paused changes nothing: who paused it first is who must be asked. */
 export function pause(db: Db, destination: Direction, actor: string, now: Instant): void {
   db.insert(pauses).values({ destination, actor, pausedAt: now }).onConflictDoNothing().run();
+  record(db, { actor, action: 'destination.pause', object: objectOf(destination) }, now);
 }
 
-export function resume(db: Db, destination: Direction): void {
+export function resume(db: Db, destination: Direction, actor: string, now: Instant): void {
   db.delete(pauses).where(eq(pauses.destination, destination)).run();
+  record(db, { actor, action: 'destination.resume', object: objectOf(destination) }, now);
+}
+
+function objectOf(destination: Direction) {
+  return { kind: 'destination', id: destination };
 }

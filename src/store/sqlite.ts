@@ -1,7 +1,9 @@
 /** The store on one SQLite file: runs each verb in its transaction and says what became due. */
-import type { DeliveredIds, Direction, Instant, Outgoing, Send, Undelivered } from '../message.ts';
+import type { DeliveredIds, Direction, Instant, Outgoing, Send } from '../message.ts';
 import { insertEntries, insertQuarantined, insertSend, insertTombstones } from './accept.ts';
+import { type AccessStore, SqliteAccess } from './access.ts';
 import { type ArchiveStore, SqliteArchive } from './archive.ts';
+import { type AuditStore, SqliteAudit } from './audit.ts';
 import { authorityOf } from './authority.ts';
 import { configureOnDead } from './blocked.ts';
 import { Capacity } from './capacity.ts';
@@ -14,23 +16,13 @@ import { learn, linkOf, linksOfReferences } from './links.ts';
 import { noteOnce } from './notes.ts';
 import { type Connection, type Db, open } from './open.ts';
 import { type OperatorStore, SqliteOperator } from './operator.ts';
+import { type OperatorAccounts, SqliteOperators } from './operators.ts';
 import { listPauses, pause, resume } from './pauses.ts';
-import { reconcileIds, reconcileListed } from './reconcile.ts';
-import { listSessionEvents } from './session-events.ts';
-import {
-  advanceSession,
-  claimSessions,
-  failSession,
-  findSession,
-  nextSessionDueAt,
-  requestSession,
-} from './sessions.ts';
+import { type SessionStore, SqliteSessions } from './session-store.ts';
 import { handOver, settle, settleDuplicate } from './settle.ts';
 import type {
   Accepted,
   Claimed,
-  ClaimedSession,
-  HistoryWish,
   Idempotency,
   Lane,
   Link,
@@ -39,7 +31,6 @@ import type {
   OnDead,
   PushedDocument,
   QuarantinedDocument,
-  SessionProgress,
   Settlement,
   Store,
   Upload,
@@ -75,7 +66,11 @@ export function openStore(options: StoreOptions): Store {
 }
 
 class SqliteStore implements Store {
+  readonly sessions: SessionStore;
   readonly operator: OperatorStore;
+  readonly access: AccessStore;
+  readonly audit: AuditStore;
+  readonly operators: OperatorAccounts;
   readonly directory: DirectoryStore;
   readonly archive: ArchiveStore;
   readonly upkeep: UpkeepStore;
@@ -110,15 +105,23 @@ class SqliteStore implements Store {
       db: this.#db,
       write: this.#write,
       now: this.#now,
-      announce: (due: Lane) => this.#announce(due),
+      announce: (due: Lane | 'sessions') => this.#announce(due),
       onAccepted: this.#onAccepted,
     };
+    this.sessions = new SqliteSessions({
+      ...shared,
+      bounds: this.#bounds,
+      refuseWhenDiskIsFull: () => this.#capacity.refuseWhenDiskIsFull(),
+    });
     this.operator = new SqliteOperator({
       ...shared,
       refuseWhenFull: () => this.#capacity.refuseWhenFull(),
     });
     this.directory = new SqliteDirectory(shared);
     this.archive = new SqliteArchive(shared);
+    this.audit = new SqliteAudit(shared);
+    this.access = new SqliteAccess(shared);
+    this.operators = new SqliteOperators(shared);
   }
 
   async acceptDocument({ entries, tombstones = [], quarantine, traceparent }: PushedDocument) {
@@ -226,56 +229,9 @@ class SqliteStore implements Store {
     return this.#write(() => pause(this.#db, destination, actor, this.#now()));
   }
 
-  async resume(destination: Direction) {
-    await this.#write(() => resume(this.#db, destination));
+  async resume(destination: Direction, actor: string) {
+    await this.#write(() => resume(this.#db, destination, actor, this.#now()));
     this.#announce({ stage: 'outbox', direction: destination });
-  }
-
-  async requestSession(icn: string, wish: HistoryWish = {}) {
-    this.#capacity.refuseWhenDiskIsFull();
-    const view = await this.#write(() => requestSession(this.#db, icn, wish, this.#now()));
-    this.#announce('sessions');
-    return view;
-  }
-
-  async findSession(icn: string) {
-    return findSession(this.#db, icn);
-  }
-
-  claimSessions(limit: number) {
-    return this.#write(() => claimSessions(this.#db, this.#bounds, limit, this.#now()));
-  }
-
-  async advanceSession(claimed: ClaimedSession, progress: SessionProgress, traceparent?: string) {
-    const advanced = await this.#write(() =>
-      advanceSession(this.#db, claimed, progress, { now: this.#now(), traceparent }),
-    );
-    this.#announce({ stage: 'inbox', direction: 'oh-to-mhv' });
-    this.#announce('sessions');
-    if (advanced) this.#onAccepted({ source: 'history', ...advanced });
-    return advanced !== undefined;
-  }
-
-  async failSession(claimed: ClaimedSession, outcome: Undelivered, dueAt?: Instant) {
-    const held = await this.#write(() =>
-      failSession(this.#db, claimed, outcome, dueAt, this.#now()),
-    );
-    this.#announce({ stage: 'inbox', direction: 'oh-to-mhv' });
-    return held;
-  }
-
-  async nextSessionDueAt() {
-    return nextSessionDueAt(this.#db);
-  }
-
-  async reconcile(of: { icn: string } | { ohMessageIds: string[] }) {
-    return 'icn' in of
-      ? reconcileListed(this.#db, of.icn)
-      : reconcileIds(this.#db, of.ohMessageIds);
-  }
-
-  async sessionEvents(icn: string) {
-    return listSessionEvents(this.#db, icn);
   }
 
   belongsTo(authority: string) {

@@ -13,18 +13,14 @@ import type {
   Send,
   Undelivered,
 } from '../message.ts';
+import type { AccessStore } from './access.ts';
 import type { ArchiveStore } from './archive.ts';
+import type { AuditStore } from './audit.ts';
 import type { DirectoryStore } from './directory.ts';
-import type {
-  ClaimedSession,
-  HistoryWish,
-  Reconciled,
-  SessionEvent,
-  SessionProgress,
-  SessionView,
-} from './histories.ts';
 import type { OperatorStore } from './operator.ts';
+import type { OperatorAccounts } from './operators.ts';
 import type { Stage } from './schema.ts';
+import type { SessionStore } from './session-store.ts';
 import type { UpkeepStore } from './upkeep.ts';
 import type { MessageFilter, MessagePage, MessageView } from './views.ts';
 
@@ -144,8 +140,16 @@ export interface Link extends DeliveredIds {
 }
 
 export interface Store {
+  /** Histories of patients. */
+  readonly sessions: SessionStore;
   /** What a person does by hand. */
   readonly operator: OperatorStore;
+  /** Who may call. */
+  readonly access: AccessStore;
+  /** Who may use the console. */
+  readonly operators: OperatorAccounts;
+  /** Who saw or did what. */
+  readonly audit: AuditStore;
   /** Which pool is which triage group. */
   readonly directory: DirectoryStore;
   /** Which archived documents were taken in. */
@@ -205,33 +209,10 @@ export interface Store {
   learn(links: Link[]): Promise<void>;
 
   pauses(): Promise<Pause[]>;
+  /** The actor of both is in the audit. */
   pause(destination: Direction, actor: string): Promise<void>;
   /** Wakes the lane that waited. */
-  resume(destination: Direction): Promise<void>;
-
-  /**
-   * Asks for a patient's history, once. One whose listing failed starts anew, and so does one that was
-   * asked for a shorter stretch before.
-   */
-  requestSession(icn: string, wish?: HistoryWish): Promise<SessionView>;
-  findSession(icn: string): Promise<SessionView>;
-  claimSessions(limit: number): Promise<ClaimedSession[]>;
-  /**
-   * In one commit: has what the feed announces of the patient wait, or accepts a window of listed
-   * messages, moves the cursor and after the last lets go what waited.
-   */
-  advanceSession(
-    claimed: ClaimedSession,
-    progress: SessionProgress,
-    traceparent?: string,
-  ): Promise<boolean>;
-  failSession(claimed: ClaimedSession, outcome: Undelivered, dueAt?: Instant): Promise<boolean>;
-  nextSessionDueAt(): Promise<Instant | undefined>;
-  /** What became of each message that OH listed of the patient, or of each of these that was accepted. */
-  reconcile(of: { icn: string } | { ohMessageIds: string[] }): Promise<Reconciled[]>;
-
-  /** What happened to a patient's history, oldest first; the latest 50. */
-  sessionEvents(icn: string): Promise<SessionEvent[]>;
+  resume(destination: Direction, actor: string): Promise<void>;
 
   /** Whose file it is: that of the authority that was named first. Ids of another mean somebody else. */
   belongsTo(authority: string): Promise<string>;

@@ -4,9 +4,9 @@ import { POOL, setup } from './setup.ts';
 test("a new patient's history reaches MHV, oldest first, and the session is finished", async () => {
   const city = await setup();
   const { icn } = city.patient(2);
-  await city.exchange.store.requestSession(icn);
+  await city.exchange.store.sessions.request(icn);
   await city.pass(0);
-  expect(await city.exchange.store.findSession(icn)).toEqual({
+  expect(await city.exchange.store.sessions.find(icn)).toEqual({
     icn,
     status: 'FINISHED',
     syncComplete: true,
@@ -25,9 +25,9 @@ test('what the exchange itself sent to OH is recognised in the history and not c
   await city.send(send);
   await city.pass(0);
   city.clock.now += 60_000;
-  await city.exchange.store.requestSession(icn);
+  await city.exchange.store.sessions.request(icn);
   await city.pass(0);
-  expect(await city.exchange.store.findSession(icn)).toMatchObject({
+  expect(await city.exchange.store.sessions.find(icn)).toMatchObject({
     status: 'FINISHED',
     listed: 9,
   });
@@ -37,9 +37,9 @@ test('what the exchange itself sent to OH is recognised in the history and not c
 test('a patient OH does not know ends the session with its reason', async () => {
   const city = await setup();
   const icn = '9999999999V999999';
-  await city.exchange.store.requestSession(icn);
+  await city.exchange.store.sessions.request(icn);
   await city.pass(0);
-  expect(await city.exchange.store.findSession(icn)).toMatchObject({
+  expect(await city.exchange.store.sessions.find(icn)).toMatchObject({
     status: 'ERROR',
     error: expect.stringContaining('fhir:patient-unknown'),
   });
@@ -49,10 +49,10 @@ test('a push during the load waits for the older history, through a restart, and
   const city = await setup();
   const { icn, ohPatientId } = city.patient(2);
   const { store } = city.exchange;
-  await store.requestSession(icn);
-  const [session] = await store.claimSessions(1);
+  await store.sessions.request(icn);
+  const [session] = await store.sessions.claim(1);
   if (!session) throw new Error('nothing claimed');
-  await store.advanceSession(session, { step: 'identified', ohPatientId });
+  await store.sessions.advance(session, { step: 'identified', ohPatientId });
   const letter = { patientId: ohPatientId, subject: 'News', body: 'Hello.' };
   const live = await city.clinicianWrites(letter);
   expect(await city.viewOf(live)).toMatchObject({ status: 'IN_PROGRESS', waitsForHistory: true });
@@ -63,17 +63,17 @@ test('a push during the load waits for the older history, through a restart, and
   expect(atMhv.at(-1)).toMatchObject({ ohMessageId: live });
   const sent = atMhv.map((message) => String(message['sentDate']));
   expect(sent).toEqual(sent.toSorted());
-  expect(await city.exchange.store.findSession(icn)).toMatchObject({ status: 'FINISHED' });
+  expect(await city.exchange.store.sessions.find(icn)).toMatchObject({ status: 'FINISHED' });
 });
 
 test('a message pushed before the patient is known at OH waits as well', async () => {
   const city = await setup();
   const { icn, ohPatientId } = city.patient(2);
   const live = await city.clinicianWrites({ patientId: ohPatientId, subject: 'Hi', body: 'You.' });
-  await city.exchange.store.requestSession(icn);
-  const [session] = await city.exchange.store.claimSessions(1);
+  await city.exchange.store.sessions.request(icn);
+  const [session] = await city.exchange.store.sessions.claim(1);
   if (!session) throw new Error('nothing claimed');
-  await city.exchange.store.advanceSession(session, { step: 'identified', ohPatientId });
+  await city.exchange.store.sessions.advance(session, { step: 'identified', ohPatientId });
   expect(await city.exchange.store.claim({ stage: 'inbox', direction: 'oh-to-mhv' }, 9)).toEqual(
     [],
   );
@@ -85,9 +85,9 @@ test('a message pushed before the patient is known at OH waits as well', async (
 test('a patient whom FHIR knows twice ends the session with its reason', async () => {
   const city = await setup();
   const icn = city.mocks.world.population.special.ambiguousIcn;
-  await city.exchange.store.requestSession(icn);
+  await city.exchange.store.sessions.request(icn);
   await city.pass(0);
-  expect(await city.exchange.store.findSession(icn)).toMatchObject({
+  expect(await city.exchange.store.sessions.find(icn)).toMatchObject({
     status: 'ERROR',
     error: expect.stringContaining('fhir:patient-ambiguous'),
   });
@@ -96,10 +96,10 @@ test('a patient whom FHIR knows twice ends the session with its reason', async (
 test('the history of a combined patient is that of the survivor', async () => {
   const city = await setup();
   const { icn, survivorPatientId } = city.mocks.world.population.special.combined;
-  await city.exchange.store.requestSession(icn);
+  await city.exchange.store.sessions.request(icn);
   await city.pass(0);
   // Four were written, and one of them is deleted.
-  expect(await city.exchange.store.findSession(icn)).toMatchObject({
+  expect(await city.exchange.store.sessions.find(icn)).toMatchObject({
     status: 'FINISHED',
     listed: 3,
   });
@@ -113,14 +113,14 @@ test('only the stretch that was asked for is listed, and a login later asks for 
   const city = await setup();
   const { icn } = city.patient(2);
   const year = 365 * 24 * 3600 * 1000;
-  await city.exchange.store.requestSession(icn, { since: city.clock.now - 2 * year });
+  await city.exchange.store.sessions.request(icn, { since: city.clock.now - 2 * year });
   await city.pass(0);
-  const part = await city.exchange.store.findSession(icn);
+  const part = await city.exchange.store.sessions.find(icn);
   expect(part.status).toBe('FINISHED');
   expect(part.listed).toBeLessThan(8);
-  await city.exchange.store.requestSession(icn);
+  await city.exchange.store.sessions.request(icn);
   await city.pass(0);
-  expect(await city.exchange.store.findSession(icn)).toMatchObject({
+  expect(await city.exchange.store.sessions.find(icn)).toMatchObject({
     status: 'FINISHED',
     listed: 8,
   });

@@ -152,7 +152,7 @@ test('a send that was given up in doubt is found, though a history carried it to
   const id = await city.send({ ...message, icn });
   await city.pass(0);
   expect(await city.view(id)).toMatchObject({ status: 'FAILED' });
-  await city.exchange.store.requestSession(icn);
+  await city.exchange.store.sessions.request(icn);
   await city.pass(1000);
   const [stored] = await city.atOh();
   const ohMessageId = String(stored?.['ohMessageId']);

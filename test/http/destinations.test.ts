@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import type { Destinations } from '../../src/http/destinations.ts';
-import { START, setup } from './setup.ts';
+import { START, setup, token } from './setup.ts';
 
 const closed = { state: 'closed', failuresInARow: 0, inHand: 0 } as const;
 
@@ -82,7 +82,7 @@ test('another name is not found, and without an actor nothing is paused', async 
 });
 
 test('destinations are told and moved only to callers of the API', async () => {
-  const { act, list } = site({ mode: 'required', apiTokens: ['api-1'] });
+  const { act, list } = site({ mode: 'required', apiTokens: [token('api-1')] });
   expect((await list()).status).toBe(401);
   expect((await act('oh-to-mhv/pause')).status).toBe(401);
   expect((await act('oh-to-mhv/resume')).status).toBe(401);

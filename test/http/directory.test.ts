@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { START, setup } from './setup.ts';
+import { START, setup, token } from './setup.ts';
 
 const POOL = '2000009';
 
@@ -78,7 +78,7 @@ test('a bad field is refused by name as a problem document', async () => {
 });
 
 test('only callers of the API read and write the directory', async () => {
-  const { call, url } = site({ mode: 'required', apiTokens: ['api-1'] });
+  const { call, url } = site({ mode: 'required', apiTokens: [token('api-1')] });
   expect((await call('GET', '')).status).toBe(401);
   const names = [{ name: 'Lab', stationNumber: '668' }];
   expect((await call('PUT', `/${POOL}`, { names })).status).toBe(401);

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { publicKeySet } from '../../src/oh/oauth2.ts';
-import { entryXml, feedXml, START, setup } from './setup.ts';
+import { entryXml, feedXml, START, setup, token } from './setup.ts';
 
 async function problemOf(response: Response) {
   expect(response.headers.get('content-type')).toBe('application/problem+json');
@@ -100,7 +100,11 @@ test('with a secret only a right signature is accepted, whatever AUTH says', asy
 });
 
 test('a bearer token is asked for where it is required', async () => {
-  const site = setup({ mode: 'required', feedTokens: ['feed-1', 'feed-2'], apiTokens: ['api'] });
+  const site = setup({
+    mode: 'required',
+    feedTokens: ['feed-1', 'feed-2'],
+    apiTokens: [token('api')],
+  });
   expect((await site.push(entryXml(1))).status).toBe(401);
   expect((await site.push(entryXml(1), { Authorization: 'Bearer api' })).status).toBe(401);
   expect((await site.push(entryXml(1), { Authorization: 'Bearer feed-2' })).status).toBe(202);

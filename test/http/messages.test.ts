@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { entryXml, START, setup } from './setup.ts';
+import { entryXml, START, setup, token } from './setup.ts';
 
 const message = {
   icn: '1012345678V123456',
@@ -137,10 +137,10 @@ test('what is not there is a problem document too', async () => {
 });
 
 test('the API wants a bearer token where it is required', async () => {
-  const site = setup({ mode: 'required', apiTokens: ['api-1'] });
+  const site = setup({ mode: 'required', apiTokens: [token('api-1')] });
   const refused = await site.send(message);
   expect(refused.status).toBe(401);
-  expect(refused.headers.get('www-authenticate')).toBe('Bearer');
+  expect(refused.headers.get('www-authenticate')).toBe('Bearer realm="sm-exchange"');
   expect((await fetch(`${site.url}/messages`)).status).toBe(401);
   expect((await fetch(`${site.url}/sessions/1012345678V123456`)).status).toBe(401);
   expect((await site.send(message, { Authorization: 'Bearer api-1' })).status).toBe(202);
@@ -198,6 +198,7 @@ test('OpenAPI describes every route', async () => {
   };
   expect(Object.keys(paths).toSorted()).toEqual([
     '/.well-known/jwks.json',
+    '/audit',
     '/destinations',
     '/destinations/{destination}/pause',
     '/destinations/{destination}/resume',

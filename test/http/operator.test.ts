@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { type Site, setup } from './setup.ts';
+import { type Site, setup, token } from './setup.ts';
 
 const message = {
   icn: '1012345678V123456',
@@ -144,7 +144,7 @@ test.each([
 });
 
 test('every route of the operator wants a bearer token where it is required', async () => {
-  const site = setup({ mode: 'required', apiTokens: ['api-1'] });
+  const site = setup({ mode: 'required', apiTokens: [token('api-1')] });
   const dismissal = { actor: 'ann', reason: 'x' };
   for (const response of [
     await post(site, '/messages/m/retry', {}),
@@ -157,6 +157,6 @@ test('every route of the operator wants a bearer token where it is required', as
   ]) {
     expect(response.status).toBe(401);
   }
-  const token = { Authorization: 'Bearer api-1' };
-  expect((await post(site, '/messages/m/retry', {}, token)).status).toBe(404);
+  const bearer = { Authorization: 'Bearer api-1' };
+  expect((await post(site, '/messages/m/retry', {}, bearer)).status).toBe(404);
 });

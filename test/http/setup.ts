@@ -1,11 +1,18 @@
 /** The HTTP interface on loopback over a real store; nothing polls. */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import pino from 'pino';
+import { FailedAttempts, WRONG_TOKENS } from '../../src/access/attempts.ts';
+import { createAuthenticate } from '../../src/access/bearer.ts';
+import { createLogin } from '../../src/access/login.ts';
 import { type AppOptions, createApp } from '../../src/http/app.ts';
-import type { AuthOptions } from '../../src/http/auth.ts';
+import type { FeedAuth } from '../../src/http/auth.ts';
+import { createClientOf } from '../../src/http/client.ts';
+import { createVisitorOf } from '../../src/http/console/visitor.ts';
+import type { EnvironmentToken, Scope } from '../../src/principal.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createTelemetry } from '../../src/telemetry/telemetry.ts';
@@ -14,8 +21,14 @@ import { afterwards } from '../afterwards.ts';
 export const START = Date.UTC(2025, 9, 8, 14, 0, 0);
 const MESSAGING = 'http://oh.invalid/messaging/demo/service';
 
+/** A token that may do everything, unless told. */
+export function token(secret: string, ...scopes: Scope[]): EnvironmentToken {
+  return { token: secret, scopes: scopes.length > 0 ? scopes : ['admin'] };
+}
+
 export interface Site {
   url: string;
+  path: string;
   store: Store;
   query: <T>(sql: string) => T[];
   log: string[];
@@ -27,14 +40,20 @@ export interface Site {
 }
 
 export function setup(
-  auth: Partial<AuthOptions> = {},
+  { apiTokens = [], ...auth }: Partial<FeedAuth> & { apiTokens?: EnvironmentToken[] } = {},
   maxBacklog = 1000,
-  options: Partial<AppOptions> = {},
+  options: Partial<AppOptions> | ((store: Store) => Partial<AppOptions>) = {},
 ): Site {
   const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-http-'));
   afterwards(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'exchange.db');
-  const store = openStore({ path, leaseMs: 60_000, maxAttempts: 3, maxBacklog, now: () => START });
+  const store = openStore({
+    path,
+    leaseMs: 60_000,
+    maxAttempts: 3,
+    maxBacklog,
+    now: auth.now ?? (() => START),
+  });
   afterwards(() => store.close());
   const log: string[] = [];
   const app = createApp({
@@ -42,27 +61,45 @@ export function setup(
     destinations: {
       list: async () => [],
       pause: (to, by) => store.pause(to, by),
-      resume: (to) => store.resume(to),
+      resume: (to, by) => store.resume(to, by),
     },
     telemetry: createTelemetry({ now: () => START }),
     log: pino({}, { write: (line: string) => void log.push(line) }),
     extraction: { messagingBaseUrl: MESSAGING, authority: 'demo' },
+    console: {
+      visitorOf: createVisitorOf({
+        store,
+        mode: auth.mode ?? 'none',
+        formKey: randomBytes(32),
+      }),
+      login: createLogin({ store, now: auth.now ?? (() => START), randomBytes }),
+      clientOf: createClientOf(0),
+    },
+    door: {
+      authenticate: createAuthenticate({
+        mode: auth.mode ?? 'none',
+        environmentTokens: apiTokens,
+        store: store.access,
+      }),
+      failures: new FailedAttempts(WRONG_TOKENS, auth.now ?? (() => START)),
+      clientOf: createClientOf(0),
+    },
     auth: {
       mode: 'none',
-      apiTokens: [],
       feedTokens: [],
       feedPasswords: [],
       feedSecrets: [],
       now: () => START,
       ...auth,
     },
-    ...options,
+    ...(typeof options === 'function' ? options(store) : options),
   });
   app.listen({ hostname: '127.0.0.1', port: 0 });
   afterwards(() => app.server?.stop(true));
   const url = app.server?.url.origin ?? '';
   return {
     url,
+    path,
     store,
     log,
     query<T>(sql: string) {

@@ -227,7 +227,7 @@ test('a pause holds one direction, restarts included, until somebody resumes it'
     pausedBy: 'on-call@example.test',
     pausedAt,
   });
-  await reopened.resume('oh-to-mhv');
+  await reopened.resume('oh-to-mhv', 'on-call@example.test');
   await after.drain();
   expect(s.attempts()).toBe(4);
   expect((await after.destinations())[0]).toMatchObject({ state: 'closed' });
@@ -244,7 +244,7 @@ test('a resume wakes the pollers that run', async () => {
     return delivered;
   };
   s.engine.start();
-  await s.store.resume('oh-to-mhv');
+  await s.store.resume('oh-to-mhv', 'on-call@example.test');
   await sent.promise;
   await s.engine.stop();
   expect(s.query('SELECT state FROM outbox')).toEqual([{ state: 'done' }]);

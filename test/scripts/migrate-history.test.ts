@@ -226,19 +226,18 @@ test('rate and concurrency of the command line bound what is asked for', async (
     const status = isOver ? 'FINISHED' : 'IN_PROGRESS';
     return { icn, status, syncComplete: isOver, listed: 0, delivered: 0 };
   };
-  const asked: Partial<Store> = {
-    async requestSession(icn) {
+  const sessions: Partial<Store['sessions']> = {
+    async request(icn) {
       askedAt.push(clock.at);
       endsAt.set(icn, clock.at + 10_000);
       atOnce = Math.max(atOnce, [...endsAt.values()].filter((end) => end > clock.at).length);
       return view(icn);
     },
-    findSession: async (icn) => view(icn),
+    find: async (icn) => view(icn),
     reconcile: async () => [],
-    pauses: async () => [],
   };
   const upkeep = { polledBy: async () => 'elsewhere' };
-  const store = { ...asked, upkeep } as unknown as Store;
+  const store = { sessions, upkeep, pauses: async () => [] } as unknown as Store;
   const at = await town();
   const args = ['--archive', import.meta.dir, '--rate', '2', '--concurrency', '4'];
   const options = { ...(await readOptions(args)), patients: icns };

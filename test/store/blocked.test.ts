@@ -167,10 +167,10 @@ test('one patient is carried in the order accepted through both stages and a res
 
 test('another setting lets nothing go that waits for history', async () => {
   const { store, open } = site('release');
-  await store.requestSession('1012345678V123456');
-  const [session] = await store.claimSessions(1);
+  await store.sessions.request('1012345678V123456');
+  const [session] = await store.sessions.claim(1);
   if (!session) throw new Error('nothing claimed');
-  await store.advanceSession(session, { step: 'identified', ohPatientId: '7929590' });
+  await store.sessions.advance(session, { step: 'identified', ohPatientId: '7929590' });
   await store.acceptDocument({ entries: [numbered(1), numbered(2, 'b')] });
   store.close();
   const holding = open('hold');

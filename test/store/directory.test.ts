@@ -28,10 +28,12 @@ test('many names belong to one pool, and exactly one of them is shown', async ()
   expect((await store.directory.groupOf('2000001'))?.name).toBe('B');
   await store.directory.put([named('A', true), named('B', false)], 'csv', 'ann');
   expect((await store.directory.list()).map(({ name }) => name)).toEqual(['A', 'B']);
-  await store.directory.remove('2000001', 'A');
+  await store.directory.remove('2000001', 'A', 'ann');
   expect(await store.directory.groupOf('2000001')).toMatchObject({ name: 'B', preferred: true });
   expect(query('SELECT count(*) AS n FROM triage_groups WHERE is_preferred')).toEqual([{ n: 1 }]);
-  expect(store.directory.remove('2000001', 'A')).rejects.toMatchObject({ code: 'not-found' });
+  expect(store.directory.remove('2000001', 'A', 'ann')).rejects.toMatchObject({
+    code: 'not-found',
+  });
 });
 
 test('the same list again changes nothing, and a name that it lacks goes', async () => {

@@ -31,12 +31,12 @@ test('deliveries in doubt, histories that failed and documents that nobody took 
   if (!outbox) throw new Error('nothing was claimed');
   const timeout = { kind: 'in-doubt', code: 'mhv:timeout', reason: 'No answer.' } as const;
   await store.settle(outbox, { state: 'pending', outcome: timeout, dueAt: START + 1000 });
-  await store.requestSession('1012345678V123456');
-  await store.requestSession('1012345679V123456');
-  const [session] = await store.claimSessions(1);
+  await store.sessions.request('1012345678V123456');
+  await store.sessions.request('1012345679V123456');
+  const [session] = await store.sessions.claim(1);
   if (!session) throw new Error('no session was claimed');
   const unknown = { kind: 'rejected', code: 'fhir:patient-unknown', reason: 'Nobody.' } as const;
-  await store.failSession(session, unknown);
+  await store.sessions.fail(session, unknown);
   await store.quarantine({ scope: 'document', body: new Uint8Array([60]), faults: [] });
   expect(await store.upkeep.readings()).toMatchObject({
     inDoubt: { 'oh-to-mhv': 1, 'mhv-to-oh': 0 },

@@ -21,7 +21,7 @@ test('a nearly full disk refuses everything new before it is stored, and recover
     s.store.acceptDocument({ entries: [entry()] }),
     s.store.acceptSend(send()),
     s.store.quarantine({ scope: 'document', body: new Uint8Array([1]), faults: [] }),
-    s.store.requestSession('1012345678V123456'),
+    s.store.sessions.request('1012345678V123456'),
     s.store.check(),
   ];
   for (const one of await Promise.allSettled(refused)) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { setup } from '../flows/setup.ts';
-import { setup as site } from '../http/setup.ts';
+import { setup as site, token } from '../http/setup.ts';
 import { drive, metricsOf } from './driven.ts';
 import { alerts, dashboardQueries, hasPromtool, promtool } from './operations.ts';
 import { fits, parseQuery, type Sample, samplesIn } from './promql.ts';
@@ -133,7 +133,7 @@ test.skipIf(!hasPromtool)(
 );
 
 test('metrics are for those who may use the API', async () => {
-  const { url } = site({ mode: 'required', apiTokens: ['api-1'] });
+  const { url } = site({ mode: 'required', apiTokens: [token('api-1', 'read')] });
   expect((await fetch(`${url}/metrics`)).status).toBe(401);
   const answer = await fetch(`${url}/metrics`, { headers: { Authorization: 'Bearer api-1' } });
   expect(answer.status).toBe(200);

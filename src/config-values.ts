@@ -1,0 +1,88 @@
+/** How the values of the environment are written: each kind parses its text or says what it must be. */
+import { z } from 'zod';
+import { type EnvironmentToken, parseScopes } from './principal.ts';
+
+/** Anything but nothing. */
+export const text = z.string().min(1);
+
+/** An http or https URL; slashes at its end are dropped. */
+export const url = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .transform((value) => value.replace(/\/+$/, ''));
+
+/** A whole number between the two, both included. */
+export const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+
+/** Items separated by commas, without the spaces around them; none unless told. */
+export const list = z
+  .string()
+  .default('')
+  .transform((value) => value.split(',').map((item) => item.trim()))
+  .transform((items) => items.filter((item) => item !== ''));
+
+/** `token`, which may do everything, or `token:scope+scope`: no bearer token has a colon. */
+export const apiTokens = list.transform((items, context) =>
+  items.map((item): EnvironmentToken => {
+    const [token = '', words] = item.split(':', 2);
+    const scopes = words === undefined ? (['admin'] as const) : parseScopes(words.split('+'));
+    if (token !== '' && scopes) return { token, scopes };
+    const message = 'must be token or token:scope+scope with send, read, operate, admin';
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  }),
+);
+
+/** Waits between attempts, written in seconds, given in milliseconds. */
+export const schedule = z
+  .string()
+  .default('1,2,5,10,30,60,300,900')
+  .transform((value) => value.split(',').map((seconds) => Number(seconds) * 1000))
+  .refine((waits) => waits.every((ms) => Number.isFinite(ms) && ms > 0 && ms <= 86_400_000), {
+    error: 'must be seconds above 0 and up to 86400, separated by commas',
+  });
+
+/** Keys that somebody between could replace open everything. */
+export function isPrivate(value: string): boolean {
+  const { protocol, hostname } = new URL(value);
+  return protocol === 'https:' || ['127.0.0.1', '[::1]', 'localhost'].includes(hostname);
+}
+
+/** How the exchange says to Oracle Health who it is. */
+export const authMethods = [
+  'none',
+  'oauth2-basic',
+  'oauth2-private-key-jwt',
+  'oauth1-plaintext',
+  'oauth1-hmac-sha1',
+] as const;
+
+/** OpenTelemetry's words for which traces are exported. */
+export const samplers = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
+
+/** `name=value` pairs, the values percent-encoded (OpenTelemetry's specification of OTLP exporters). */
+export const otlpHeaders = list
+  .refine(
+    (pairs) => pairs.every((pair) => /^[!#$%&'*+.^_`|~\w-]+ *=(?:[^%]|%[0-9a-f]{2})*$/i.test(pair)),
+    {
+      error: 'must be name=value pairs, separated by commas, values percent-encoded',
+    },
+  )
+  .transform((pairs) => pairs.map((pair) => /^([^= ]+) *=(.*)$/.exec(pair) ?? []))
+  .transform((pairs) =>
+    Object.fromEntries(pairs.map(([, name = '', value = '']) => [name, decoded(value)])),
+  );
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value.trim());
+  } catch {
+    return value.trim();
+  }
+}

@@ -1,0 +1,78 @@
+/** What every route of the API says of itself: which scope its caller needs. */
+import type { Server } from 'bun';
+import { Elysia } from 'elysia';
+import type { FailedAttempts } from '../access/attempts.ts';
+import { type Authenticate, insufficientScope } from '../access/bearer.ts';
+import { ExchangeError } from '../errors.ts';
+import { allows, type Principal, type Scope } from '../principal.ts';
+import type { ClientOf } from './client.ts';
+
+/** Who calls the API, and how many wrong credentials an address may show. */
+export interface ApiDoor {
+  authenticate: Authenticate;
+  failures: FailedAttempts;
+  clientOf: ClientOf;
+}
+
+/** Who calls, while their request is under way. */
+type Callers = WeakMap<Request, Principal>;
+
+/**
+ * A route with `scope` is entered only by callers who have it, and finds them as `principal`. A caller who
+ * is nobody is refused before the body is read, one without the scope before it is looked at. A route
+ * without `scope` is open.
+ */
+export function access(door: ApiDoor) {
+  const callers: Callers = new WeakMap();
+  const callerOf = async (request: Request, server: Server<unknown> | null) => {
+    const known = callers.get(request);
+    if (known) return known;
+    const principal = await enter(door, request, server);
+    callers.set(request, principal);
+    return principal;
+  };
+  return new Elysia({ name: 'access', seed: door })
+    .onParse({ as: 'scoped' }, async ({ request, server }) => {
+      await callerOf(request, server);
+    })
+    .macro({
+      scope: (needed: Scope) => ({
+        transform: async ({
+          request,
+          server,
+        }: {
+          request: Request;
+          server: Server<unknown> | null;
+        }) => {
+          if (!allows(await callerOf(request, server), needed)) throw insufficientScope(needed);
+        },
+        resolve: async ({ request, server }) => ({ principal: await callerOf(request, server) }),
+        detail: { security: [{ bearer: [needed] }] },
+      }),
+    });
+}
+
+/**
+ * Right credentials are let in whatever else comes from their address, which many callers may share behind a
+ * proxy: nobody guesses 256 bits. Wrong ones are answered 429 after too many of them.
+ */
+async function enter(
+  { authenticate, failures, clientOf }: ApiDoor,
+  request: Request,
+  server: Server<unknown> | null,
+): Promise<Principal> {
+  try {
+    return await authenticate(request.headers);
+  } catch (error) {
+    if (!(error instanceof ExchangeError) || error.code !== 'unauthorized') throw error;
+    const { address } = clientOf(request, server);
+    const waitMs = failures.waitMs(address);
+    if (waitMs === 0) {
+      failures.fail(address);
+      throw error;
+    }
+    throw new ExchangeError('too-many-requests', 'Too many wrong credentials; come back later.', {
+      retryAfterSeconds: Math.ceil(waitMs / 1000),
+    });
+  }
+}

@@ -1,0 +1,124 @@
+/** The console's door: log in, log out, and the page behind it. */
+import { Elysia, t } from 'elysia';
+import type { createLogin } from '../../access/login.ts';
+import { digestOf } from '../../access/token.ts';
+import { ExchangeError } from '../../errors.ts';
+import type { Store } from '../../store/store.ts';
+import type { ClientOf } from '../client.ts';
+import { Page, pageResponse } from './page.tsx';
+import {
+  consoleAccess,
+  refuseForeign,
+  sessionCookie,
+  sessionOf,
+  type Visitor,
+  type VisitorOf,
+} from './visitor.ts';
+
+export interface ConsoleOptions {
+  store: Pick<Store, 'operators'>;
+  visitorOf: VisitorOf;
+  login: ReturnType<typeof createLogin>;
+  clientOf: ClientOf;
+}
+
+const STYLESHEET = Bun.file(new URL('console.css', import.meta.url));
+
+const loginBody = t.Object({
+  name: t.String({ maxLength: 64 }),
+  password: t.String({ maxLength: 1024 }),
+  next: t.Optional(t.String({ maxLength: 2048 })),
+});
+
+/** `GET /console`, `/console/login`, `/console/assets/console.css`, `POST /console/login`, `/console/logout`. */
+export function consoleDoor({ store, visitorOf, login, clientOf }: ConsoleOptions) {
+  return new Elysia({ name: 'console' })
+    .use(consoleAccess(visitorOf))
+    .get('/console/assets/console.css', () => styles(), { detail: { hide: true } })
+    .get('/console/login', ({ query }) => pageResponse(<LoginPage next={query.next} />), {
+      query: t.Object({ next: t.Optional(t.String({ maxLength: 2048 })) }),
+      detail: { hide: true },
+    })
+    .post(
+      '/console/login',
+      async ({ body, request, server }) => {
+        refuseForeign(request);
+        const { address, isSecure } = clientOf(request, server);
+        const session = await login({ name: body.name, password: body.password, address });
+        if (session === undefined) return pageResponse(<LoginPage next={body.next} isWrong />, 401);
+        await endOf(store, request);
+        return seeOther(pathOf(body.next), sessionCookie(session, isSecure));
+      },
+      { parse: 'urlencoded', body: loginBody, detail: { hide: true } },
+    )
+    .post(
+      '/console/logout',
+      async ({ request, server }) => {
+        await endOf(store, request);
+        return seeOther(
+          '/console/login',
+          sessionCookie(undefined, clientOf(request, server).isSecure),
+        );
+      },
+      { console: 'read', parse: 'urlencoded', body: t.Object({ csrf: t.String() }) },
+    )
+    .get(
+      '/console',
+      ({ principal, csrfToken }) => pageResponse(<Home visitor={{ principal, csrfToken }} />),
+      { console: 'read' },
+    );
+}
+
+function LoginPage({ next, isWrong = false }: { next?: string | undefined; isWrong?: boolean }) {
+  return (
+    <Page title="Log in">
+      <form method="post" action="/console/login" class="login">
+        {isWrong && <p role="alert">Name and password do not belong together.</p>}
+        <label>
+          Name
+          <input name="name" autocomplete="username" required maxLength={64} autofocus />
+        </label>
+        <label>
+          Password
+          <input name="password" type="password" autocomplete="current-password" required />
+        </label>
+        {next !== undefined && <input type="hidden" name="next" value={next} />}
+        <button type="submit">Log in</button>
+      </form>
+    </Page>
+  );
+}
+
+function Home({ visitor }: { visitor: Visitor }) {
+  const { name, scopes } = visitor.principal;
+  return (
+    <Page title="Console" visitor={visitor}>
+      <p>
+        {name} may: {scopes.join(', ')}
+      </p>
+    </Page>
+  );
+}
+
+/** A login never goes on with a session from before it. */
+async function endOf(store: ConsoleOptions['store'], { headers }: Request): Promise<void> {
+  const session = sessionOf(headers);
+  if (session !== undefined) await store.operators.logOut(digestOf(session));
+}
+
+/** A page of the console, and never another site. */
+function pathOf(next = '/console'): string {
+  const isOurs = /^\/console(?:[/?][\w./?=&%:~-]*)?$/.test(next);
+  if (!isOurs) throw new ExchangeError('invalid', 'body/next: must be a page of the console');
+  return next;
+}
+
+function seeOther(to: string, cookie: string): Response {
+  return new Response(null, { status: 303, headers: { Location: to, 'Set-Cookie': cookie } });
+}
+
+function styles(): Response {
+  return new Response(STYLESHEET, {
+    headers: { 'Content-Type': 'text/css; charset=utf-8', 'Cache-Control': 'max-age=3600' },
+  });
+}
