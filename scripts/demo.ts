@@ -37,9 +37,9 @@ async function startAll(): Promise<Town> {
   return town;
 }
 
-async function run(): Promise<boolean> {
+async function run(): Promise<{ isWell: boolean; exchange: string }> {
   const town = await startAll();
-  console.log(`Exchange   ${town.exchange}   API page ${town.exchange}/openapi`);
+  console.log(`Exchange   ${town.exchange}   API ${town.exchange}/openapi`);
   console.log(`Mocks      MHV ${town.mhv}   OH messaging ${town.messaging}   OH feed ${town.feed}`);
   console.log(`SQLite     ${databasePath}\n`);
   const expected = await tell(town);
@@ -57,12 +57,13 @@ async function run(): Promise<boolean> {
       ? `\nAll well: ${toMhv.length} messages reached MHV and ${toOh.length} reached OH, each once; ${history.messages} of a history.`
       : `\n${complaints.length} things are not well; the logs are in ${folder}`,
   );
-  return complaints.length === 0;
+  return { isWell: complaints.length === 0, exchange: town.exchange };
 }
 
 let isWell = false;
+let exchange = '';
 try {
-  isWell = await run();
+  ({ isWell, exchange } = await run());
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
 }
@@ -70,7 +71,8 @@ if (process.argv.includes('--exit') || running.length === 0) {
   await stopAll();
   process.exit(isWell ? 0 : 1);
 }
-console.log(`\nStill running. Try:  sqlite3 ${databasePath} 'SELECT * FROM timeline'`);
+console.log(`\nStill running. The operator console: ${exchange}/console`);
+console.log(`The file:  sqlite3 ${databasePath} 'SELECT * FROM timeline'`);
 console.log('Ctrl-C stops everything and removes the file.');
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void stopAll().then(() => process.exit(0)));

@@ -20,7 +20,7 @@ export function createDoors(
   config: Config,
   store: Store,
   now: () => Instant,
-): Pick<AppOptions, 'door' | 'console'> {
+): Required<Pick<AppOptions, 'door' | 'console'>> {
   const { AUTH: mode, CONSOLE_JWT_HEADER: header } = config;
   const verifyJwt = verifyOf(config, now);
   const clientOf = createClientOf(config.TRUST_PROXY);

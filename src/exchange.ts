@@ -85,7 +85,15 @@ export async function createExchange(config: Config, around: Surroundings): Prom
     maxBacklog: config.MAX_BACKLOG,
     now,
   });
-  const app = createApp({ ...appOptions(config, store, around), destinations, telemetry });
+  const closing = new AbortController();
+  const doors = createDoors(config, store, now);
+  const app = createApp({
+    ...appOptions(config, store, around),
+    ...doors,
+    console: { ...doors.console, closing: closing.signal },
+    destinations,
+    telemetry,
+  });
   app.listen({ hostname: config.HOST, port: config.PORT });
   const { server } = app;
   if (!server) throw new Error('The HTTP server did not start.');
@@ -94,6 +102,7 @@ export async function createExchange(config: Config, around: Surroundings): Prom
     store,
     engine,
     async stop() {
+      closing.abort();
       await server.stop();
       await engine.stop();
       store.close();
@@ -209,7 +218,7 @@ function appOptions(
   config: Config,
   store: Store,
   { log, now }: Surroundings,
-): Omit<AppOptions, 'destinations' | 'telemetry'> {
+): Omit<AppOptions, 'destinations' | 'telemetry' | 'door' | 'console'> {
   const auth = ohAuth(config);
   return {
     store,
@@ -217,7 +226,6 @@ function appOptions(
     extraction: extractionOf(config),
     ...(config.FEED_TOPIC ? { feedTopic: config.FEED_TOPIC } : {}),
     ...(auth?.method === 'private-key-jwt' ? { keySet: publicKeySet([auth]) } : {}),
-    ...createDoors(config, store, now),
     auth: {
       mode: config.AUTH,
       feedTokens: config.FEED_TOKENS,

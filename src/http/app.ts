@@ -7,7 +7,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { ApiDoor } from './access.ts';
 import { audit } from './audit.ts';
 import type { FeedAuth } from './auth.ts';
-import { type ConsoleOptions, consoleDoor } from './console/login.tsx';
+import { type ConsoleDoor, operatorConsole } from './console/console.ts';
 import { type Destinations, destinations } from './destinations.ts';
 import { directory } from './directory.ts';
 import { feed } from './feed.ts';
@@ -29,7 +29,7 @@ export interface AppOptions {
   /** Who may push. */
   auth: FeedAuth;
   /** The console's door; no console without it. */
-  console?: Omit<ConsoleOptions, 'store'>;
+  console?: ConsoleDoor;
   /** Who calls the API. */
   door: ApiDoor;
   extraction: Extraction;
@@ -72,6 +72,13 @@ export function createApp({ telemetry, ...rest }: AppOptions) {
     .use(sessions({ ...options, authority: options.extraction.authority }))
     .use(audit(options))
     .use(
-      options.console ? consoleDoor({ store: options.store, ...options.console }) : new Elysia(),
+      options.console
+        ? operatorConsole({
+            ...options,
+            ...options.console,
+            now: options.auth.now,
+            maxBytes: FEED_MAX_BYTES,
+          })
+        : new Elysia(),
     );
 }

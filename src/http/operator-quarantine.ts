@@ -158,8 +158,15 @@ function parsedJson(body: Uint8Array): unknown {
   }
 }
 
-/** Everything the feed would do with the document, but for its signature. */
-async function takeAgain(options: QuarantineOptions, id: string, { actor: by, edited }: Asked) {
+/**
+ * Everything the feed would do with the document, but for its signature. ExchangeError when still nothing
+ * of it can be taken; that it was tried is kept beside it.
+ */
+export async function takeAgain(
+  options: Omit<QuarantineOptions, 'door'>,
+  id: string,
+  { actor: by, edited }: Asked,
+) {
   const { operator } = options.store;
   const again = { actor: by, ...(edited ? { edited } : {}) };
   const { entries, tombstones, faults } = await readAgain(options, id, again);
@@ -173,7 +180,7 @@ async function takeAgain(options: QuarantineOptions, id: string, { actor: by, ed
 }
 
 async function readAgain(
-  { store: { operator }, extraction, maxBytes }: QuarantineOptions,
+  { store: { operator }, extraction, maxBytes }: Omit<QuarantineOptions, 'door'>,
   id: string,
   again: Asked,
 ): Promise<Push> {

@@ -7,8 +7,9 @@ import { icn, oneOf, pageLimit } from './schemas.ts';
 /** How many messages one replay takes, and how fast, unless told. */
 export const DEFAULT_PACE = { limit: 1000, ratePerSecond: 50 };
 
-const MAX_LIMIT = 5000;
-const MAX_RATE_PER_SECOND = 1000;
+/** Most messages of one replay, and of a second of it. */
+export const MAX_LIMIT = 5000;
+export const MAX_RATE_PER_SECOND = 1000;
 
 /** Who asks, for the timeline; whoever proved who they are is written with their own name before it. */
 export const actor = t.String({

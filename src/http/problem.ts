@@ -3,6 +3,7 @@ import { Elysia, type ValidationError } from 'elysia';
 import type { Logger } from 'pino';
 import { ExchangeError, type Fault } from '../errors.ts';
 import { failureOf } from '../store/failures.ts';
+import { errorPage } from './console/error-page.tsx';
 
 const MEDIA_TYPE = 'application/problem+json';
 
@@ -23,20 +24,29 @@ const titles: Record<ExchangeError['code'], string> = {
 
 /** Turns whatever a handler throws into a problem document. Must be used before any route. */
 export function problems(log: Logger) {
-  return new Elysia({ name: 'problems' }).onError({ as: 'global' }, ({ code, error, set }) => {
+  const handler = new Elysia({ name: 'problems' });
+  return handler.onError({ as: 'global' }, ({ code, error, request, set }) => {
+    const answer = isForPeople(request) ? errorPage : problemResponse;
     const known = toExchangeError(code, error);
     set.status = known?.httpStatus ?? 500;
-    if (known) return problemResponse(known);
+    if (known) return answer(known);
     const failure = failureOf(error);
     if (failure) {
       log.error({ event: 'database', code: failure.sqliteCode });
-      return problemResponse(failure.unavailable);
+      set.status = failure.unavailable.httpStatus;
+      return answer(failure.unavailable);
     }
     const name = error instanceof Error ? error.name : String(code);
     const stack = error instanceof Error ? error.stack?.split('\n').slice(1) : undefined;
     log.error({ event: 'bug', error: name, stack });
-    return problemResponse(new ExchangeError('internal', 'Internal error.'));
+    return answer(new ExchangeError('internal', 'Internal error.'));
   });
+}
+
+/** A browser at the console, as against a program. */
+function isForPeople({ url, headers }: Request): boolean {
+  const isConsole = /^\/console(?:\/|$)/.test(new URL(url).pathname);
+  return isConsole && (headers.get('accept') ?? '').includes('text/html');
 }
 
 /** The answer for one error: status, headers and `application/problem+json` body. */

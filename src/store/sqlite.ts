@@ -8,6 +8,7 @@ import { authorityOf } from './authority.ts';
 import { configureOnDead } from './blocked.ts';
 import { Capacity } from './capacity.ts';
 import { type ClaimBounds, claim, nextDueAt } from './claim.ts';
+import { type ConsoleStore, SqliteConsole } from './console.ts';
 import { type DirectoryStore, SqliteDirectory } from './directory.ts';
 import { Failures } from './failures.ts';
 import { countPending, find, list } from './find.ts';
@@ -73,6 +74,7 @@ class SqliteStore implements Store {
   readonly operators: OperatorAccounts;
   readonly directory: DirectoryStore;
   readonly archive: ArchiveStore;
+  readonly console: ConsoleStore;
   readonly upkeep: UpkeepStore;
   readonly #connection: Connection;
   readonly #db: Db;
@@ -100,6 +102,7 @@ class SqliteStore implements Store {
       minFreeBytes: options.minFreeBytes ?? 0,
     });
     this.upkeep = new UpkeepStore(connection, this.#write, options.now, freeBytes);
+    this.console = new SqliteConsole(connection, this.#write, options.now);
     if (options.onDead) configureOnDead(this.#db, options.onDead);
     const shared = {
       db: this.#db,

@@ -1,6 +1,6 @@
 /**
- * The store as the rest of the exchange sees it. Every verb is asynchronous and is one transaction:
- * when its promise resolves, what it did is on disk. No caller meets a transaction or a SQL type.
+ * The store as the rest sees it. Every verb is asynchronous and is one transaction: when its promise
+ * resolves, what it did is on disk. No caller meets a transaction or a SQL type.
  */
 import type { DocumentFault } from '../errors.ts';
 import type {
@@ -16,6 +16,7 @@ import type {
 import type { AccessStore } from './access.ts';
 import type { ArchiveStore } from './archive.ts';
 import type { AuditStore } from './audit.ts';
+import type { ConsoleStore } from './console.ts';
 import type { DirectoryStore } from './directory.ts';
 import type { OperatorStore } from './operator.ts';
 import type { OperatorAccounts } from './operators.ts';
@@ -154,6 +155,8 @@ export interface Store {
   readonly directory: DirectoryStore;
   /** Which archived documents were taken in. */
   readonly archive: ArchiveStore;
+  /** What the operator console reads. */
+  readonly console: ConsoleStore;
   /** What keeps the file in order, and who polls it. */
   readonly upkeep: UpkeepStore;
 

@@ -1,4 +1,4 @@
-/** The console's door: log in, log out, and the page behind it. */
+/** The console's door: log in and log out. */
 import { Elysia, t } from 'elysia';
 import type { createLogin } from '../../access/login.ts';
 import { digestOf } from '../../access/token.ts';
@@ -11,7 +11,6 @@ import {
   refuseForeign,
   sessionCookie,
   sessionOf,
-  type Visitor,
   type VisitorOf,
 } from './visitor.ts';
 
@@ -22,19 +21,16 @@ export interface ConsoleOptions {
   clientOf: ClientOf;
 }
 
-const STYLESHEET = Bun.file(new URL('console.css', import.meta.url));
-
 const loginBody = t.Object({
   name: t.String({ maxLength: 64 }),
   password: t.String({ maxLength: 1024 }),
   next: t.Optional(t.String({ maxLength: 2048 })),
 });
 
-/** `GET /console`, `/console/login`, `/console/assets/console.css`, `POST /console/login`, `/console/logout`. */
+/** `GET /console/login`, `POST /console/login`, `POST /console/logout`. */
 export function consoleDoor({ store, visitorOf, login, clientOf }: ConsoleOptions) {
   return new Elysia({ name: 'console' })
     .use(consoleAccess(visitorOf))
-    .get('/console/assets/console.css', () => styles(), { detail: { hide: true } })
     .get('/console/login', ({ query }) => pageResponse(<LoginPage next={query.next} />), {
       query: t.Object({ next: t.Optional(t.String({ maxLength: 2048 })) }),
       detail: { hide: true },
@@ -61,11 +57,6 @@ export function consoleDoor({ store, visitorOf, login, clientOf }: ConsoleOption
         );
       },
       { console: 'read', parse: 'urlencoded', body: t.Object({ csrf: t.String() }) },
-    )
-    .get(
-      '/console',
-      ({ principal, csrfToken }) => pageResponse(<Home visitor={{ principal, csrfToken }} />),
-      { console: 'read' },
     );
 }
 
@@ -89,17 +80,6 @@ function LoginPage({ next, isWrong = false }: { next?: string | undefined; isWro
   );
 }
 
-function Home({ visitor }: { visitor: Visitor }) {
-  const { name, scopes } = visitor.principal;
-  return (
-    <Page title="Console" visitor={visitor}>
-      <p>
-        {name} may: {scopes.join(', ')}
-      </p>
-    </Page>
-  );
-}
-
 /** A login never goes on with a session from before it. */
 async function endOf(store: ConsoleOptions['store'], { headers }: Request): Promise<void> {
   const session = sessionOf(headers);
@@ -115,10 +95,4 @@ function pathOf(next = '/console'): string {
 
 function seeOther(to: string, cookie: string): Response {
   return new Response(null, { status: 303, headers: { Location: to, 'Set-Cookie': cookie } });
-}
-
-function styles(): Response {
-  return new Response(STYLESHEET, {
-    headers: { 'Content-Type': 'text/css; charset=utf-8', 'Cache-Control': 'max-age=3600' },
-  });
 }

@@ -1,0 +1,33 @@
+/** The two files that a browser gets besides the pages. Their names change with them, so both may be kept for long. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Elysia } from 'elysia';
+
+const styles = read('console.css');
+const script = read('live.browser.js');
+
+const KEEP = 'public, max-age=31536000, immutable';
+
+export const STYLES_PATH = `/console/assets/console.${hashOf(styles)}.css`;
+export const SCRIPT_PATH = `/console/assets/live.${hashOf(script)}.js`;
+
+/** `GET` of each; nobody needs to be logged in for them. */
+export function assets() {
+  return new Elysia({ name: 'console-assets' })
+    .get(STYLES_PATH, () => asset(styles, 'text/css; charset=utf-8'), { detail: { hide: true } })
+    .get(SCRIPT_PATH, () => asset(script, 'text/javascript; charset=utf-8'), {
+      detail: { hide: true },
+    });
+}
+
+function asset(text: string, contentType: string): Response {
+  return new Response(text, { headers: { 'Content-Type': contentType, 'Cache-Control': KEEP } });
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+}
+
+function read(name: string): string {
+  return readFileSync(new URL(name, import.meta.url), 'utf8');
+}

@@ -1,0 +1,130 @@
+/** What needs a person now, the most urgent first: in words, and where to go. */
+import type { Direction, Instant } from '../../message.ts';
+import type { DestinationView } from '../../queue/engine.ts';
+import type { Standing, Tally } from '../../store/console.ts';
+import { bytes, directionWords, duration, plural, type Tone, tallied } from './words.ts';
+
+export interface Concern {
+  tone: Tone;
+  what: string;
+  /** What to do about it. */
+  advice: string;
+  href: string;
+}
+
+/** A message that has waited longer than this in one stage is worth a look. */
+const LONG_WAIT_MS = 10 * 60_000;
+const POLLER_SILENCE_MS = 15_000;
+/** Twice what the exchange needs to go on accepting by default. */
+const LITTLE_DISK_BYTES = 400 * 1024 * 1024;
+
+export function concernsOf(
+  standing: Standing,
+  destinations: DestinationView[],
+  now: Instant,
+): Concern[] {
+  return [
+    ...ofProcess(standing, now),
+    ...destinations.flatMap((destination) => ofDestination(destination)),
+    ...ofMessages(standing, now),
+  ];
+}
+
+function ofProcess({ poller, freeDiskBytes }: Standing, now: Instant): Concern[] {
+  const concerns: Concern[] = [];
+  if (!poller || now - poller.heartbeatAt > POLLER_SILENCE_MS) {
+    concerns.push({
+      tone: 'bad',
+      what: 'Nobody delivers',
+      advice: 'No process polls the file. Messages are accepted and wait. Start one.',
+      href: '/console/system',
+    });
+  }
+  if (freeDiskBytes < LITTLE_DISK_BYTES) {
+    concerns.push({
+      tone: 'bad',
+      what: `${bytes(freeDiskBytes)} left on the disk`,
+      advice: 'Below MIN_FREE_DISK_MB nothing more is accepted. Make room.',
+      href: '/console/system',
+    });
+  }
+  return concerns;
+}
+
+function ofDestination({ destination, state, pausedBy, translation, code }: DestinationView) {
+  const { to, title } = directionWords[destination];
+  const href = '/console/destinations';
+  const concerns: Concern[] = [];
+  if (state === 'paused') {
+    const advice = `Paused by ${pausedBy ?? 'somebody'}: messages wait until it is resumed.`;
+    concerns.push({ tone: 'warn', what: `${to} is paused`, advice, href });
+  }
+  if (state === 'open' || state === 'half-open') {
+    const advice = `It is tried again by itself. The last failure was ${code ?? 'unknown'}.`;
+    concerns.push({ tone: 'bad', what: `${to} does not take messages`, advice, href });
+  }
+  if (translation.state !== 'closed') {
+    const advice = `Look-ups at Oracle Health fail with ${translation.code ?? 'an unknown code'}; tried again by itself.`;
+    concerns.push({ tone: 'bad', what: `${title}: nothing can be translated`, advice, href });
+  }
+  return concerns;
+}
+
+function ofMessages(standing: Standing, now: Instant): Concern[] {
+  const { lanes, unmapped, quarantined, histories } = standing;
+  const dead = total(lanes.map((lane) => lane.dead));
+  return [
+    concern(dead, 'message was given up', 'messages were given up', {
+      tone: 'bad',
+      advice: 'See why; when the reason is gone, replay them, else dismiss them.',
+      href: '/console/messages?status=GIVEN_UP',
+    }),
+    concern(unmapped, 'message waits for a pool', 'messages wait for a pool', {
+      tone: 'warn',
+      advice: 'Say in the directory which triage group the pool is.',
+      href: '/console/directory',
+    }),
+    concern(quarantined, 'document in quarantine', 'documents in quarantine', {
+      tone: 'warn',
+      advice: 'OH pushed what can not be read. See where it is broken.',
+      href: '/console/quarantine',
+    }),
+    concern(histories.dead, 'history was given up', 'histories were given up', {
+      tone: 'warn',
+      advice: 'See why; asking for the patient again starts it anew.',
+      href: '/console/histories?state=dead',
+    }),
+    ...lanes.flatMap(({ lane, oldestAt }) => {
+      if (oldestAt === undefined || now - oldestAt < LONG_WAIT_MS) return [];
+      return longWait(lane.direction, lane.stage, now - oldestAt);
+    }),
+  ].filter((one) => one !== undefined);
+}
+
+function longWait(direction: Direction, stage: 'inbox' | 'outbox', waitedMs: number): Concern {
+  const to = stage === 'inbox' ? 'translated' : 'delivered';
+  return {
+    tone: 'warn',
+    what: `${directionWords[direction].title}: the oldest has waited ${duration(waitedMs)} to be ${to}`,
+    advice: 'Look at what it waits for.',
+    href: `/console/messages?status=IN_PROGRESS&direction=${direction}`,
+  };
+}
+
+function concern(
+  of: Tally,
+  one: string,
+  many: string,
+  rest: Omit<Concern, 'what'>,
+): Concern | undefined {
+  if (of.count === 0) return undefined;
+  const what = of.isMore ? `${tallied(of)} ${many}` : plural(of.count, one, many);
+  return { ...rest, what };
+}
+
+function total(of: Tally[]): Tally {
+  return {
+    count: of.reduce((sum, { count }) => sum + count, 0),
+    isMore: of.some(({ isMore }) => isMore),
+  };
+}
