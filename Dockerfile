@@ -10,9 +10,8 @@ COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json tsconfig.json ./
 COPY drizzle ./drizzle
 COPY src ./src
-# Backup and restore run beside the exchange, in its container.
-COPY scripts/backup.ts scripts/restore.ts ./scripts/
-COPY scripts/backup ./scripts/backup
+# What people run beside the exchange, in its container: check-config, doctor, directory, backup, ...
+COPY scripts ./scripts
 # The image's own unprivileged user; the volume must be writable for uid 1000.
 RUN mkdir /data && chown bun:bun /data
 USER bun
@@ -20,7 +19,7 @@ VOLUME /data
 ENV HOST=0.0.0.0 PORT=3000 DATABASE_PATH=/data/exchange.db
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
-  CMD ["bun", "-e", "const {ok} = await fetch(`http://127.0.0.1:${process.env.PORT}/health/ready`); process.exit(ok ? 0 : 1)"]
-# SIGTERM drains: give it longer than DELIVERY_TIMEOUT_MS before SIGKILL.
+  CMD ["bun", "-e", "const {ok} = await fetch(`http://127.0.0.1:${process.env.PORT}/health/live`); process.exit(ok ? 0 : 1)"]
+# SIGTERM drains: give it STOP_TIMEOUT_MS and 5 s before SIGKILL (docker stop --time 30).
 STOPSIGNAL SIGTERM
 CMD ["bun", "src/main.ts"]

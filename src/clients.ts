@@ -8,7 +8,7 @@ import { createOhFhir } from './oh/fhir.ts';
 import { createOhMedia } from './oh/media.ts';
 import { createOhMessaging } from './oh/messaging.ts';
 
-/** Clients of Oracle Health and of MHV; nothing is called before a method is. */
+/** Clients of Oracle Health and of MHV; nothing is called before a method is. Throws when the private key can't be read. */
 export function createClients(config: Config, now: () => Instant) {
   const timeoutMs = config.DELIVERY_TIMEOUT_MS;
   const auth = ohAuth(config);
@@ -33,6 +33,7 @@ export function createClients(config: Config, now: () => Instant) {
     ...(config.MHV_API_KEY ? { apiKey: config.MHV_API_KEY } : {}),
   };
   return {
+    authorizer,
     messaging,
     fhir,
     media: createOhMedia({ ...upstream, baseUrl: config.OH_MEDIA_BASE_URL }),

@@ -32,10 +32,16 @@ export interface Exchange {
   url: string;
   store: Store;
   engine: Engine;
-  /** Takes no more requests, finishes what is in hand, closes the file. */
+  /**
+   * Takes no more requests and claims nothing more, finishes what is in hand within `STOP_TIMEOUT_MS`,
+   * gives the lock back and closes the file. A request or an attempt that takes longer is cut short; the
+   * whole takes at most `STOP_MARGIN_MS` more.
+   */
   stop(): Promise<void>;
 }
 
+/** What a stop may take besides `STOP_TIMEOUT_MS`: settling what was cut short, and emptying the log. */
+export const STOP_MARGIN_MS = 5000;
 const MIB = 1024 * 1024;
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
@@ -93,6 +99,7 @@ export async function createExchange(config: Config, around: Surroundings): Prom
     console: { ...doors.console, closing: closing.signal },
     destinations,
     telemetry,
+    isStopping: () => closing.signal.aborted,
   });
   app.listen({ hostname: config.HOST, port: config.PORT });
   const { server } = app;
@@ -103,8 +110,11 @@ export async function createExchange(config: Config, around: Surroundings): Prom
     engine,
     async stop() {
       closing.abort();
-      await server.stop();
-      await engine.stop();
+      const withinMs = config.STOP_TIMEOUT_MS;
+      const cutOff = setTimeout(() => void server.stop(true), withinMs);
+      const [hasSettled] = await Promise.all([engine.stop(withinMs), server.stop()]);
+      clearTimeout(cutOff);
+      if (!hasSettled) around.log.warn({ event: 'stopped', state: 'cut-off' });
       store.close();
       await telemetry.stop();
     },
@@ -180,7 +190,8 @@ export function historyOf(
 
 function createFlows(config: Config, store: Store, { now }: Surroundings) {
   const clients = createClients(config, now);
-  const { mhv, mhvSessionOf, media, ...oh } = clients;
+  const { mhv, mhvSessionOf, media, messaging, fhir } = clients;
+  const oh = { messaging, fhir };
   const { OH_DEFAULT_POOL_ID: defaultPoolId, OH_DEFAULT_STATION_NUMBER: station } = config;
   const patients = { fhir: oh.fhir, patientIdSource: config.OH_PATIENT_ID_SOURCE };
   const shared = {
@@ -218,7 +229,7 @@ function appOptions(
   config: Config,
   store: Store,
   { log, now }: Surroundings,
-): Omit<AppOptions, 'destinations' | 'telemetry' | 'door' | 'console'> {
+): Omit<AppOptions, 'destinations' | 'telemetry' | 'isStopping' | 'door' | 'console'> {
   const auth = ohAuth(config);
   return {
     store,

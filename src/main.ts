@@ -1,4 +1,5 @@
 /** The process: environment -> exchange -> pollers -> signals. The only file that acts on import. */
+import { constants } from 'node:os';
 import pino from 'pino';
 import { ConfigError, databasePath, parseConfig } from './config.ts';
 import { createExchange } from './exchange.ts';
@@ -6,6 +7,8 @@ import { hasLiveToken } from './store/access.ts';
 
 /** EX_CONFIG of sysexits.h: something the operator must set. */
 const EXIT_CONFIG = 78;
+/** What a shell says of a process that a signal ended is this and the signal's number. */
+const EXIT_SIGNAL = 128;
 
 async function create() {
   try {
@@ -13,7 +16,7 @@ async function create() {
     const config = parseConfig(process.env, { hasTokens });
     const log = pino({ level: config.LOG_LEVEL }, pino.destination({ fd: 2, sync: true }));
     const around = { now: Date.now, random: Math.random, log };
-    return { exchange: await createExchange(config, around), log };
+    return { exchange: await createExchange(config, around), config, log };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
@@ -21,14 +24,15 @@ async function create() {
   }
 }
 
-const { exchange, log } = await create();
+const { exchange, config, log } = await create();
 exchange.engine.start();
 
 let isStopping = false;
-async function stop(signal: string): Promise<void> {
-  if (isStopping) return;
+async function stop(signal: 'SIGTERM' | 'SIGINT'): Promise<void> {
+  // What is in hand is in the file: the next start takes it up as after a kill.
+  if (isStopping) process.exit(EXIT_SIGNAL + constants.signals[signal]);
   isStopping = true;
-  log.info({ event: 'stopping', signal });
+  log.info({ event: 'stopping', signal, withinMs: config.STOP_TIMEOUT_MS });
   await exchange.stop();
   process.exit(0);
 }

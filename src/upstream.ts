@@ -170,7 +170,11 @@ function verdictOnFailure(error: unknown, request: UpstreamRequest): Undelivered
     return { kind: 'retry', code: `${system}:no-connection`, reason };
   }
   const kind = request.effect === 'write' ? 'in-doubt' : 'retry';
-  if (name === 'TimeoutError' || name === 'AbortError') {
+  if (name === 'AbortError') {
+    const reason = `The exchange was stopped before ${system} answered.`;
+    return { kind, code: `${system}:stopped`, reason };
+  }
+  if (name === 'TimeoutError') {
     const reason = `No answer from ${system} in ${request.timeoutMs} ms.`;
     return { kind, code: `${system}:timeout`, reason };
   }

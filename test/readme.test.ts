@@ -150,7 +150,7 @@ test('the walk and the cookbook print what the README shows', async () => {
 
 test('the README names every variable the exchange reads, and no other', async () => {
   const readme = await Bun.file(README).text();
-  const config = await Bun.file(join(ROOT, 'src/config.ts')).text();
+  const config = await Bun.file(join(ROOT, 'src/environment.ts')).text();
   const table = readme.slice(readme.indexOf('## Configuration'), readme.indexOf('## Limits'));
   const named = [...table.matchAll(/`([A-Z][A-Z0-9_]{3,})`/g)].map((match) => match[1]);
   const read = [...config.matchAll(/^ {2}([A-Z][A-Z0-9_]+): /gm)].map((match) => match[1]);

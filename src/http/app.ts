@@ -26,6 +26,8 @@ import { sessions } from './sessions.ts';
 export interface AppOptions {
   store: Store;
   destinations: Destinations;
+  /** True from when the process was asked to end; never, unless told. */
+  isStopping?: () => boolean;
   /** Who may push. */
   auth: FeedAuth;
   /** The console's door; no console without it. */

@@ -12,11 +12,17 @@ const ready = t.Object({
 });
 const OK = { status: 'ok' as const };
 
+export interface HealthOptions {
+  store: Store;
+  /** True from when the process was asked to end: then it is alive, and not ready. */
+  isStopping?: () => boolean;
+}
+
 /**
  * `GET /health/live`: the process answers. `GET /health/ready`: it can take messages, so the database can
  * be written and has room. That holds while another process polls the file, and that one delivers them.
  */
-export function health({ store }: { store: Store }) {
+export function health({ store, isStopping }: HealthOptions) {
   return new Elysia({ name: 'health' })
     .get('/health/live', () => OK, {
       response: { 200: ok },
@@ -25,6 +31,7 @@ export function health({ store }: { store: Store }) {
     .get(
       '/health/ready',
       async () => {
+        if (isStopping?.()) throw new ExchangeError('unavailable', 'The process is ending.');
         try {
           await store.check();
           return { ...OK, polledBy: await store.upkeep.polledBy() };

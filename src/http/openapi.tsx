@@ -2,9 +2,11 @@
 import { openapi } from '@elysiajs/openapi';
 import { Elysia } from 'elysia';
 import { render } from 'preact-render-to-string';
+import stylesPath from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' };
+import bundlePath from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' };
 
-const BUNDLE = assetOf('swagger-ui-bundle.js');
-const STYLES = assetOf('swagger-ui.css');
+const BUNDLE = Bun.file(bundlePath);
+const STYLES = Bun.file(stylesPath);
 const START = `SwaggerUIBundle({ url: '/openapi/json', dom_id: '#swagger-ui', validatorUrl: null });`;
 
 /** `GET /openapi`, `/openapi/json`, and what the page needs. */
@@ -54,10 +56,6 @@ function DescriptionPage() {
       </body>
     </html>
   );
-}
-
-function assetOf(name: string) {
-  return Bun.file(Bun.fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)));
 }
 
 function file(body: string | Bun.BunFile, mediaType: string): Response {

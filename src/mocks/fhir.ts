@@ -17,14 +17,17 @@ export function openFhir(world: World, options: Pick<DoorOptions, 'port' | 'log'
   return openDoor({
     ...options,
     world,
-    routes: TYPES.flatMap((type) => [
-      route('GET', `/r4/:tenantId/${type}/:id`, (request) =>
-        traced(() => read(world, request, type)),
-      ),
-      route('GET', `/r4/:tenantId/${type}`, (request) =>
-        traced(() => searchset(world, request, type)),
-      ),
-    ]),
+    routes: [
+      route('GET', '/r4/:tenantId/metadata', (request) => traced(() => capabilities(request))),
+      ...TYPES.flatMap((type) => [
+        route('GET', `/r4/:tenantId/${type}/:id`, (request) =>
+          traced(() => read(world, request, type)),
+        ),
+        route('GET', `/r4/:tenantId/${type}`, (request) =>
+          traced(() => searchset(world, request, type)),
+        ),
+      ]),
+    ],
     controls: controlRoutes(world),
     messages: () => [],
     reset: () => undefined,
@@ -42,6 +45,18 @@ function traced(work: () => Answer): Answer {
     if (!(error instanceof Refusal)) throw error;
     throw new Refusal({ ...error.answer, headers: { ...error.answer.headers, ...ids } });
   }
+}
+
+/** What FHIR R4 has every server say of itself; this one says it to anybody. */
+function capabilities(request: MockRequest): Answer {
+  if (request.segment('tenantId') !== settings.tenantId) {
+    throw new Refusal(plain(403, 'Tenant not valid or accessible'));
+  }
+  const resource = TYPES.map((type) => ({ type, interaction: [{ code: 'read' }] }));
+  const rest = [{ mode: 'server', resource }];
+  const statement = { status: 'active', kind: 'instance', fhirVersion: '4.0.1', rest };
+  const body = { resourceType: 'CapabilityStatement', ...statement, format: MEDIA_TYPES };
+  return json(200, body, {}, 'application/fhir+json');
 }
 
 function read(world: World, request: MockRequest, type: string): Answer {

@@ -44,6 +44,8 @@ export interface AttemptOptions {
   log: Logger;
   /** Counts and traces the attempts. */
   telemetry?: AttemptTelemetry;
+  /** Aborts when what is in hand must come to an end, because the process does. */
+  stopping?: AbortSignal;
 }
 
 /** What the log line of an attempt says of its end. */
@@ -176,7 +178,9 @@ async function guard<T>(
   kindOfBug: 'retry' | 'in-doubt',
   work: (context: CallContext) => Promise<T>,
 ): Promise<T | Undelivered> {
-  const signal = AbortSignal.timeout(options.leaseMs * SHARE_OF_LEASE);
+  const deadline = AbortSignal.timeout(options.leaseMs * SHARE_OF_LEASE);
+  const { stopping } = options;
+  const signal = stopping ? AbortSignal.any([deadline, stopping]) : deadline;
   try {
     return await work({ signal, correlationId, ...(scope ? { observer: scope.observer } : {}) });
   } catch (error) {

@@ -49,8 +49,13 @@ export interface DestinationView extends Omit<GateView, 'state'> {
 
 export interface Engine {
   start(): void;
-  /** Claims nothing more; resolves when everything in hand is settled. */
-  stop(): Promise<void>;
+  /**
+   * Claims nothing more, and resolves when everything in hand is settled. What is not after `withinMs` is
+   * cut short, and settled as in doubt or to be tried again. False: even that did not end everything
+   * within a second. Then the lock is not given back, so that the next process takes this one for dead
+   * and what it had in hand for cut off.
+   */
+  stop(withinMs?: number): Promise<boolean>;
   /** Works on everything that may be claimed by `now`, and on what that makes due, then returns. */
   drain(): Promise<void>;
   /** How it stands with each destination, at this moment and in this process. */
@@ -66,8 +71,13 @@ interface Loop
 const STAGES: Stage[] = ['inbox', 'outbox'];
 const DIRECTIONS: Direction[] = ['oh-to-mhv', 'mhv-to-oh'];
 
+/** How long work that was cut short may take to settle. */
+const SETTLE_MS = 1000;
+
 /** Wires a poller to each lane and to the sessions, each woken by the store. Nothing runs yet. */
-export function createEngine(options: EngineOptions): Engine {
+export function createEngine(given: EngineOptions): Engine {
+  const cutOff = new AbortController();
+  const options = { ...given, stopping: cutOff.signal };
   const gates = { inbox: gatesOf(options, 'inbox'), outbox: gatesOf(options, 'outbox') };
   const loops = new Map<string, Loop>();
   for (const stage of STAGES) {
@@ -86,10 +96,13 @@ export function createEngine(options: EngineOptions): Engine {
       for (const loop of loops.values()) loop.start();
       options.upkeep?.start();
     },
-    async stop() {
-      await options.upkeep?.stop();
-      await Promise.all([...loops.values()].map((loop) => loop.stop()));
+    async stop(withinMs = Number.POSITIVE_INFINITY) {
+      const works = [...loops.values()].map((loop) => loop.stop());
+      const idle = Promise.all([options.upkeep?.stop(), ...works]);
+      if (!(await isOverWithin(idle, withinMs))) cutOff.abort();
+      if (!(await isOverWithin(idle, SETTLE_MS))) return false;
       await options.lock?.stop();
+      return true;
     },
     drain: () => drain([...loops.values()], options.now),
     async destinations() {
@@ -195,6 +208,20 @@ async function drain(loops: Loop[], now: () => Instant): Promise<void> {
     }
     const dueTimes = await Promise.all(loops.map((loop) => loop.nextDueAt()));
     isDue = dueTimes.some((dueAt) => dueAt !== undefined && dueAt <= now());
+  }
+}
+
+async function isOverWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  if (!Number.isFinite(ms)) {
+    await work;
+    return true;
+  }
+  const late = Promise.withResolvers<false>();
+  const timer = setTimeout(() => late.resolve(false), ms);
+  try {
+    return await Promise.race([work.then(() => true), late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -168,7 +168,8 @@ interface Part {
   limit: number;
 }
 
-function list(db: Db, ohPoolId?: string, part?: Part): TriageGroup[] {
+/** By pool, the preferred name first; only those of one pool when it is named, and only a part when told. */
+export function list(db: Db, ohPoolId?: string, part?: Part): TriageGroup[] {
   const ofPool = ohPoolId === undefined ? undefined : eq(triageGroups.ohPoolId, ohPoolId);
   const after = part?.cursor && isAfter(part.cursor);
   return db

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
-import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import { migrate } from './migrations.ts';
 import { WAL_MAX_BYTES } from './upkeep-disk.ts';
 
 /** An open file, as the other files of this room use it. */
@@ -17,8 +17,6 @@ export interface Connection {
 /** What the statements of this room are built on; those that write run inside a transaction. */
 export type Db = BetterSQLite3Database & { $client: Database.Database };
 
-/** Folder of the SQL migrations. */
-export const MIGRATIONS = new URL('../../drizzle', import.meta.url).pathname;
 const BUSY_TIMEOUT_MS = 5000;
 /** A commit that finds the log longer than this copies it into the file. */
 const CHECKPOINT_PAGES = 1000;
@@ -35,9 +33,8 @@ export function open(path: string, busyTimeoutMs = BUSY_TIMEOUT_MS): Connection 
   const sqlite = new Database(path);
   try {
     setPragmas(sqlite, busyTimeoutMs);
-    const db = drizzle(sqlite);
-    migrate(db, { migrationsFolder: MIGRATIONS });
-    return { sqlite, db };
+    migrate(sqlite);
+    return { sqlite, db: drizzle(sqlite) };
   } catch (error) {
     sqlite.close();
     throw error;

@@ -75,8 +75,24 @@ export function releaseLock(db: Db, owner: string): void {
 
 /** Who polls the file at this moment, if anybody does. */
 export function lockHolder(db: Db, now: Instant): string | undefined {
+  const row = lockRow(db, now);
+  return row?.state === 'alive' ? row.owner : undefined;
+}
+
+/** Whoever has the lock, or had it and did not give it back. */
+export interface LockHolder {
+  owner: string;
+  heartbeatAt: Instant;
+  /** `dead`: its process was on this host and is no more. `silent`: not heard of for ten seconds. */
+  state: 'alive' | 'silent' | 'dead';
+}
+
+export function lockRow(db: Db, now: Instant): LockHolder | undefined {
   const row = db.select().from(pollerLock).get();
-  return row && !isFree(row, now) ? row.owner : undefined;
+  if (!row) return undefined;
+  const { owner, heartbeatAt } = row;
+  const state = isFree(row, now) ? 'silent' : 'alive';
+  return { owner, heartbeatAt, state: isDeadHere(owner) ? 'dead' : state };
 }
 
 function isFree(row: { owner: string; heartbeatAt: Instant }, now: Instant): boolean {

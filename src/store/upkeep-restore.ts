@@ -3,10 +3,10 @@ import { existsSync, realpathSync, renameSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { ne, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
-import { readMigrationFiles } from 'drizzle-orm/migrator';
 import type { Instant } from '../message.ts';
 import { queueTables } from './claim.ts';
-import { type Connection, type Db, MIGRATIONS, open } from './open.ts';
+import { schemaVersion } from './migrations.ts';
+import { type Connection, type Db, open } from './open.ts';
 import { events, type Stage } from './schema.ts';
 import {
   COMPANIONS,
@@ -101,20 +101,15 @@ function refuseWhilePolled(sqlite: Database.Database, path: string, now: Instant
 function countMissingMigrations(path: string, from: string): number {
   const sqlite = new Database(path, { readonly: true });
   try {
-    const table = "SELECT 1 FROM sqlite_master WHERE name = '__drizzle_migrations'";
-    if (!sqlite.prepare(table).get()) {
+    const { applied, known, isOurs } = schemaVersion(sqlite);
+    if (applied === 0) {
       throw new FileRefusal('unknown-version', `${from} is no file of an exchange.`);
     }
-    const applied = sqlite
-      .prepare('SELECT hash FROM __drizzle_migrations ORDER BY created_at')
-      .pluck()
-      .all();
-    const ours = readMigrationFiles({ migrationsFolder: MIGRATIONS }).map(({ hash }) => hash);
-    if (applied.some((hash, index) => hash !== ours[index])) {
+    if (!isOurs) {
       const message = `${from} was made by another version of the exchange, newer or unreleased.`;
       throw new FileRefusal('unknown-version', message);
     }
-    return ours.length - applied.length;
+    return known - applied;
   } finally {
     sqlite.close();
   }

@@ -110,6 +110,42 @@ test('running pollers are woken by an accept and drained by a stop', async () =>
   expect(query('SELECT state FROM outbox')).toEqual([{ state: 'done' }]);
 });
 
+test('a stop cuts short what takes longer than it may, as in doubt', async () => {
+  const began = Promise.withResolvers<void>();
+  const { store, engine, query } = engineOn({
+    deliver: async (_claimed, { signal }) => {
+      began.resolve();
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      return { kind: 'in-doubt', code: 'oh:stopped', reason: 'Stopped.' };
+    },
+  });
+  engine.start();
+  await store.acceptDocument({ entries: [entry()] });
+  await began.promise;
+  expect(await engine.stop(1)).toBe(true);
+  const [row] = query<{ state: string; in_doubt_since: number }>('SELECT * FROM outbox');
+  expect(row?.state).toBe('pending');
+  expect(row?.in_doubt_since).toBeNumber();
+});
+
+test('a stop does not wait for work that hears nothing', async () => {
+  const began = Promise.withResolvers<void>();
+  const finish = Promise.withResolvers<void>();
+  const { store, engine } = engineOn({
+    deliver: async () => {
+      began.resolve();
+      await finish.promise;
+      return delivered;
+    },
+  });
+  engine.start();
+  await store.acceptDocument({ entries: [entry()] });
+  await began.promise;
+  expect(await engine.stop(1)).toBe(false);
+  finish.resolve();
+  expect(await engine.stop()).toBe(true);
+});
+
 test('a clock that jumps ahead while a delivery is under way does not start it a second time', async () => {
   const began = Promise.withResolvers<void>();
   const finish = Promise.withResolvers<void>();

@@ -1,6 +1,10 @@
 import { expect, test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { groupCommit } from '../../src/store/group-commit.ts';
+import { schemaVersion } from '../../src/store/migrations.ts';
 import { open } from '../../src/store/open.ts';
 import { setup } from './setup.ts';
 
@@ -113,4 +117,20 @@ test('a file that is full fails everybody in the commit, and takes them when the
   expect(taken.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
   expect(sqlite.prepare('SELECT count(*) AS n FROM t').get()).toEqual({ n: 3 });
   sqlite.close();
+});
+
+test('processes that start together on a fresh path all find one file with every migration once', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'sm-exchange-open-')), 'exchange.db');
+  const source = join(import.meta.dir, '../../src/store/open.ts');
+  const script = `import { open } from '${source}'; open('${path}').sqlite.close();`;
+  const children = [1, 2, 3].map(() =>
+    Bun.spawn([process.execPath, '-e', script], { stdio: ['ignore', 'ignore', 'inherit'] }),
+  );
+  expect(await Promise.all(children.map(({ exited }) => exited))).toEqual([0, 0, 0]);
+  const { sqlite } = open(path);
+  const { applied, known, isOurs } = schemaVersion(sqlite);
+  sqlite.close();
+  rmSync(dirname(path), { recursive: true });
+  expect(known).toBeGreaterThan(1);
+  expect({ applied, isOurs }).toEqual({ applied: known, isOurs: true });
 });

@@ -1,10 +1,8 @@
 /** The two files that a browser gets besides the pages. Their names change with them, so both may be kept for long. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Elysia } from 'elysia';
-
-const styles = read('console.css');
-const script = read('live.browser.js');
+import styles from './console.css' with { type: 'text' };
+import script from './live.browser.js' with { type: 'text' };
 
 const KEEP = 'public, max-age=31536000, immutable';
 
@@ -26,8 +24,4 @@ function asset(text: string, contentType: string): Response {
 
 function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
-}
-
-function read(name: string): string {
-  return readFileSync(new URL(name, import.meta.url), 'utf8');
 }

@@ -1,0 +1,175 @@
+/** `bun run check-config`: what is wrong with an environment, and with what it names. */
+import { expect, test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterwards } from '../afterwards.ts';
+import { endOf, run, town } from './setup.ts';
+
+interface Report {
+  faults: { variable: string }[];
+  upstreams: {
+    name: string;
+    level: string;
+    found: string;
+    next?: string;
+    reachable?: boolean;
+    authorized?: boolean;
+    documented?: boolean;
+    clockAheadMs?: number;
+  }[];
+}
+
+async function check(env: Record<string, string>) {
+  const { status, out } = await endOf(run('scripts/check-config.ts', env, ['--json']));
+  const report = JSON.parse(out) as Report;
+  const of = (name: string) => report.upstreams.find((one) => one.name === name);
+  return { status, report, of };
+}
+
+test('five faults are named all at once, without their values, and no upstream is asked', async () => {
+  const { env, mocks, get } = await town();
+  const bad = { PORT: 'secret', LEASE_MS: '1', OH_AUTH_CLIENT_ID: '', AUTH: '', MHV_APP_TOKEN: '' };
+  const { status, out } = await endOf(
+    run('scripts/check-config.ts', { ...env, ...bad, API_TOKENS: 'a' }),
+  );
+  expect(status).toBe(78);
+  const named = out
+    .split('\n')
+    .slice(0, 5)
+    .map((line) => line.split(':', 1).join(''))
+    .toSorted();
+  expect(named).toEqual(['FEED_SECRET', 'LEASE_MS', 'MHV_APP_TOKEN', 'OH_AUTH_CLIENT_ID', 'PORT']);
+  expect(out).toContain('5 faults');
+  expect(out).not.toContain('secret');
+  expect(await get<unknown[]>(`${mocks.origins.mhv}/_mock/requests`)).toEqual([]);
+});
+
+test('where all is well every upstream says so, and nothing was written anywhere', async () => {
+  const { env, mocks, get } = await town();
+  const { status, report } = await check({
+    ...env,
+    FEED_SECRET: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+  });
+  expect(report.faults).toEqual([]);
+  expect(report.upstreams.map(({ name, level }) => `${name} ${level}`)).toEqual([
+    'OH authorization ok',
+    'OH messaging ok',
+    'OH FHIR ok',
+    'OH media ok',
+    'MHV ok',
+    'OH feed ok',
+  ]);
+  expect(status).toBe(0);
+  for (const one of report.upstreams.slice(0, 5)) {
+    expect(one).toMatchObject({ reachable: true, authorized: true, documented: true });
+    expect(Math.abs(one.clockAheadMs ?? Number.NaN)).toBeLessThan(5000);
+  }
+  for (const mock of ['messaging', 'fhir', 'media', 'mhv'] as const) {
+    const requests = await get<{ method: string; path: string }[]>(
+      `${mocks.origins[mock]}/_mock/requests`,
+    );
+    expect(requests.length).toBeGreaterThan(0);
+    expect(requests.filter(({ method }) => method !== 'GET')).toEqual([]);
+    expect(
+      requests.filter(({ path }) => /atient\//.test(path.replace(/^\/v1\/sm\/patient/, ''))),
+    ).toEqual([]);
+  }
+});
+
+test('each upstream that is not as it should be is told apart from the others', async () => {
+  const { env } = await town();
+  const { status, of } = await check({
+    ...env,
+    MHV_APP_TOKEN: 'wrong',
+    OH_AUTHORITY: 'wrong',
+    OH_FHIR_BASE_URL: `${env['OH_FHIR_BASE_URL']}/wrong`,
+    OH_MEDIA_BASE_URL: 'http://media.invalid',
+  });
+  expect(status).toBe(69);
+  expect(of('OH authorization')).toMatchObject({ level: 'ok' });
+  expect(of('MHV')).toMatchObject({ level: 'bad', reachable: true, authorized: false });
+  expect(of('OH messaging')).toMatchObject({ level: 'bad', reachable: true, authorized: false });
+  expect(of('OH FHIR')).toMatchObject({ level: 'bad', reachable: true, documented: false });
+  expect(of('OH FHIR')?.next).toContain('OH_FHIR_BASE_URL');
+  expect(of('OH media')).toMatchObject({ level: 'bad', reachable: false });
+  expect(of('OH media')?.found).toMatch(/name is not known here \((ENOTFOUND|EAI_AGAIN)\)/);
+});
+
+test('a wrong client secret is one fault, not four', async () => {
+  const { env } = await town();
+  const { status, of } = await check({ ...env, OH_AUTH_CLIENT_SECRET: 'wrong' });
+  expect(status).toBe(69);
+  expect(of('OH authorization')).toMatchObject({ level: 'bad', authorized: false });
+  expect(of('OH FHIR')).toMatchObject({
+    level: 'bad',
+    reachable: true,
+    next: 'see OH authorization',
+  });
+  expect(of('MHV')).toMatchObject({ level: 'ok' });
+});
+
+test('a server that refuses, one that is silent, and one that talks nonsense', async () => {
+  const { env } = await town();
+  const silent = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Promise(() => {}) });
+  const nonsense = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch: () => new Response('<html>Welcome</html>'),
+  });
+  afterwards(() => silent.stop(true));
+  afterwards(() => nonsense.stop(true));
+  const { status, of } = await check({
+    ...env,
+    DELIVERY_TIMEOUT_MS: '500',
+    MHV_BASE_URL: 'http://127.0.0.1:1',
+    OH_MEDIA_BASE_URL: `http://127.0.0.1:${silent.port}`,
+    OH_MESSAGING_BASE_URL: `http://127.0.0.1:${nonsense.port}`,
+  });
+  expect(status).toBe(69);
+  expect(of('MHV')?.found).toContain('nobody takes the connection (ECONNREFUSED)');
+  expect(of('OH media')).toMatchObject({ reachable: false });
+  expect(of('OH media')?.found).toContain('gives no answer');
+  expect(of('OH messaging')).toMatchObject({ authorized: true, documented: false });
+});
+
+test('a clock that is off and a certificate that nobody trusts are seen', async () => {
+  const { env } = await town();
+  const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-tls-'));
+  afterwards(() => rmSync(folder, { recursive: true, force: true }));
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const subject = '-subj /CN=localhost -addext subjectAltName=DNS:localhost';
+  const words = `openssl req -x509 -newkey rsa:2048 -nodes -days 10 ${subject}`.split(' ');
+  const made = Bun.spawnSync([...words, '-keyout', key, '-out', cert]);
+  expect(made.exitCode).toBe(0);
+  const later = new Date(Date.now() + 600_000).toUTCString();
+  const media = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    tls: { key: Bun.file(key), cert: Bun.file(cert) },
+    fetch: () => new Response(null, { status: 404, headers: { Date: later } }),
+  });
+  afterwards(() => media.stop(true));
+  const OH_MEDIA_BASE_URL = `https://localhost:${media.port}`;
+
+  const untrusted = await check({ ...env, OH_MEDIA_BASE_URL });
+  expect(untrusted.status).toBe(69);
+  expect(untrusted.of('OH media')).toMatchObject({ level: 'bad', reachable: false });
+  expect(untrusted.of('OH media')?.found).toMatch(/TLS does not come about \(\w+\)/);
+
+  const trusted = await check({ ...env, OH_MEDIA_BASE_URL, NODE_EXTRA_CA_CERTS: cert });
+  expect(trusted.of('OH media')).toMatchObject({ level: 'bad', reachable: true, authorized: true });
+  expect(trusted.of('OH media')?.found).toContain('its clock is 10 min ahead of ours');
+  expect(trusted.of('OH media')?.found).toContain('certificate for 9 more days');
+});
+
+test('a private key that can not be read is a fault of the configuration, and is not quoted', async () => {
+  const { env } = await town();
+  const key = { OH_AUTH_METHOD: 'oauth2-private-key-jwt', OH_AUTH_PRIVATE_KEY: 'not-a-key' };
+  const { status, out } = await endOf(
+    run('scripts/check-config.ts', { ...env, ...key, OH_AUTH_KEY_ID: 'k' }),
+  );
+  expect(status).toBe(78);
+  expect(out).toContain('OH_AUTH_PRIVATE_KEY: can not be read');
+  expect(out).not.toContain('not-a-key');
+});
