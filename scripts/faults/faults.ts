@@ -7,10 +7,11 @@ import { clock } from './clock.ts';
 import { disk } from './disk.ts';
 import { durability } from './durability.ts';
 import { kill } from './kill.ts';
+import { model } from './model.ts';
 import type { Options, Scenario } from './scenario.ts';
 import { storm } from './storm.ts';
 
-const scenarios: Record<string, Scenario> = { kill, storm, durability, disk, clock };
+const scenarios: Record<string, Scenario> = { kill, storm, durability, disk, clock, model };
 
 const { values } = parseArgs({
   options: {

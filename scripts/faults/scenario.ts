@@ -1,7 +1,7 @@
 /** What a scenario is given and what it gives back. */
 
 export interface Options {
-  /** Kills of the `kill` scenario. */
+  /** Kills of the `kill` scenario; the `model` scenario runs four sequences for each. */
   rounds: number;
   /** Messages each way of the `storm` scenario. */
   messages: number;
