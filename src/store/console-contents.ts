@@ -22,6 +22,8 @@ export interface MessageFacts {
   inDoubtSince?: Instant;
   /** Messages of the same patient that wait for this one, the next first. */
   blocks: string[];
+  /** W3C Trace Context of what was accepted; absent when neither caller nor exchange traced it. */
+  traceparent?: string;
   /** Files that already lie at the destination. */
   uploads: { position: number; uploadedAt: Instant }[];
 }
@@ -49,7 +51,7 @@ export function factsOf(db: Db, id: string): MessageFacts {
     .from(outbox)
     .where(eq(outbox.id, id))
     .get();
-  const { source, duplicateOf, dedupeKey } = accepted.row;
+  const { source, duplicateOf, dedupeKey, traceparent } = accepted.row;
   const purgedAt = accepted.row.purgedAt ?? queued?.row.purgedAt;
   const { inDoubtSince } = queued?.row ?? accepted.row;
   return {
@@ -60,6 +62,7 @@ export function factsOf(db: Db, id: string): MessageFacts {
     isKeyed: dedupeKey !== null,
     ...(duplicateOf ? { duplicateOf } : {}),
     ...(inDoubtSince === null ? {} : { inDoubtSince }),
+    ...(traceparent === null ? {} : { traceparent }),
     blocks: [
       ...blockedBehind(db, 'inbox', accepted.row),
       ...(queued ? blockedBehind(db, 'outbox', queued.row) : []),

@@ -1,5 +1,6 @@
 /** The console's pages over HTTP, as a browser without scripts gets them. */
 import { expect, test } from 'bun:test';
+import type { AppOptions } from '../../src/http/app.ts';
 import { createVisitorOf } from '../../src/http/console/visitor.ts';
 import type { Role } from '../../src/principal.ts';
 import { roleScopes } from '../../src/principal.ts';
@@ -11,8 +12,9 @@ const ICN = '1012345678V123456';
 const BODY = 'May I have a refill?';
 
 /** A site whose visitor has the role; the proxy's header is the role. */
-function site(role: Role = 'operator') {
+function site(role: Role = 'operator', options: Partial<AppOptions> = {}) {
   const made = setup({ mode: 'none' }, 1000, (store) => ({
+    ...options,
     console: {
       visitorOf: createVisitorOf({
         store,
@@ -224,7 +226,11 @@ test('a search goes through its pages without leaving a message out', async () =
 test('a timeline tells from the acceptance to the id that the destination gave', async () => {
   const made = site();
   const accepted = entry();
-  await made.store.acceptDocument({ entries: [accepted] });
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+  await made.store.acceptDocument({
+    entries: [accepted],
+    traceparent: `00-${traceId}-00f067aa0ba902b7-01`,
+  });
   const [inbox] = await made.store.claim({ stage: 'inbox', direction: 'oh-to-mhv' }, 1);
   if (!inbox) throw new Error('nothing to claim');
   await made.store.handOver(inbox, toMhv(accepted));
@@ -240,6 +246,23 @@ test('a timeline tells from the acceptance to the id that the destination gave',
     /Accepted .*Translation begun, attempt 1.*Translated .*Delivery to My HealtheVet begun, attempt 1.*Delivered to My HealtheVet as message 3719413/,
   );
   expect(words).toContain(outbox.correlationId);
+  expect(words).toContain(`Trace ${traceId}`);
+});
+
+test('a destination that fails is not said to be well, though its breaker is closed', async () => {
+  const failing = { state: 'closed', failuresInARow: 3, code: 'mhv:503', inHand: 0 } as const;
+  const well = { state: 'closed', failuresInARow: 0, inHand: 0 } as const;
+  const { page } = site('viewer', {
+    destinations: {
+      list: async () => [{ destination: 'oh-to-mhv', ...failing, translation: well }],
+      pause: async () => {},
+      resume: async () => {},
+    },
+  });
+  const html = await page('/console/destinations');
+  const words = html.replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ');
+  expect(words).toMatch(/Failing The latest 3 attempts failed\..*Latest failure mhv:503/);
+  expect(words).toMatch(/before it Takes messages All is well/);
 });
 
 test('a replay is shown by a dry run first, and then takes what it showed', async () => {

@@ -8,7 +8,7 @@ import type { Fragments } from '../events.ts';
 import { Page, pageResponse, seeOther } from '../page.tsx';
 import { Act, Ago, At, Badge, Facts } from '../parts.tsx';
 import { consoleAccess, type Visitor } from '../visitor.ts';
-import { DIRECTIONS, directionWords, number } from '../words.ts';
+import { DIRECTIONS, directionWords, number, plural } from '../words.ts';
 import type { PagesOptions } from './options.ts';
 
 const PATH = '/console/destinations';
@@ -73,6 +73,7 @@ export function destinationsPage({ destinations, visitorOf, events, now }: Pages
 }
 
 const states = {
+  failing: { word: 'Failing', tone: 'warn' },
   closed: { word: 'Takes messages', tone: 'ok' },
   open: { word: 'Breaker open', tone: 'bad' },
   'half-open': { word: 'Being tried', tone: 'warn' },
@@ -80,8 +81,12 @@ const states = {
 } as const;
 
 /** Whether messages go there. */
-export function DestinationBadge({ view: { state } }: { view: { state: keyof typeof states } }) {
-  const { word, tone } = states[state];
+export function DestinationBadge({
+  view: { state, failuresInARow },
+}: {
+  view: Pick<DestinationView, 'state' | 'failuresInARow'>;
+}) {
+  const { word, tone } = states[state === 'closed' && failuresInARow > 0 ? 'failing' : state];
   return <Badge tone={tone}>{word}</Badge>;
 }
 
@@ -149,13 +154,20 @@ function Words({
   view,
   now,
 }: {
-  view: Breaker & { state: keyof typeof states; pausedBy?: string; pausedAt?: Instant };
+  view: Breaker & { state: DestinationView['state']; pausedBy?: string; pausedAt?: Instant };
   now: Instant;
 }) {
-  const { state, openUntil, pausedBy, pausedAt } = view;
+  const { state, failuresInARow, openUntil, pausedBy, pausedAt } = view;
   switch (state) {
     case 'closed':
-      return <>All is well: what is due goes.</>;
+      return failuresInARow === 0 ? (
+        <>All is well: what is due goes.</>
+      ) : (
+        <>
+          The latest {plural(failuresInARow, 'attempt')} failed. What is due still goes, until
+          BREAKER_FAILURES in a row open the breaker.
+        </>
+      );
     case 'paused':
       return (
         <>

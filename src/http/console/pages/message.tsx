@@ -6,6 +6,7 @@ import type { Instant } from '../../../message.ts';
 import { actorOf, allows } from '../../../principal.ts';
 import type { MessageContents, MessageFacts } from '../../../store/console.ts';
 import type { MessageView } from '../../../store/store.ts';
+import { traceIdOf } from '../../../telemetry/tracing.ts';
 import type { Fragments } from '../events.ts';
 import { MessageForms } from '../message-forms.tsx';
 import { Timeline } from '../message-timeline.tsx';
@@ -123,6 +124,7 @@ function Head({ message, facts, now }: Known) {
           ['OH message', message.ohMessageId && <Id>{message.ohMessageId}</Id>],
           ['MHV message', message.mhvMessageId && <Id>{message.mhvMessageId}</Id>],
           ['MHV thread', message.mhvThreadId && <Id>{message.mhvThreadId}</Id>],
+          ['Trace', facts.traceparent && <Id>{traceIdOf(facts.traceparent)}</Id>],
           ['Accepted (UTC)', <At key="at" at={acceptedAt} />],
           ['Settled (UTC)', settledAt !== undefined && <At at={settledAt} />],
           ['Took', settledAt !== undefined && duration(settledAt - acceptedAt)],
