@@ -220,6 +220,7 @@ function destinationsOf(engine: Engine, store: Store, log: Logger): Destinations
     },
     async resume(destination, actor) {
       await store.resume(destination, actor);
+      engine.endWait(destination);
       log.warn({ event: 'resume', destination, actor });
     },
   };

@@ -15,6 +15,7 @@ export interface Destinations {
   list(): Promise<DestinationView[]>;
   /** Nothing more is sent there, across restarts, until somebody resumes it. */
   pause(destination: Direction, actor: string): Promise<void>;
+  /** Ends a pause, and the wait of an open breaker. */
   resume(destination: Direction, actor: string): Promise<void>;
 }
 
@@ -103,7 +104,8 @@ export function destinations({ destinations: known, door }: DestinationsOptions)
         response: { 200: destinationBody },
         detail: {
           summary: 'Send to a destination again',
-          description: 'What waits goes at once, unless the breaker is open.',
+          description:
+            'Ends a pause, and the wait of an open breaker: then one message goes at once to try.',
           tags: ['Operator'],
         },
       },

@@ -84,6 +84,11 @@ export class Breaker {
     return this.#probe === undefined ? this.#openUntil : this.#probeUntil;
   }
 
+  /** Ends the wait: the next claim is the probe. */
+  endWait(now: Instant): void {
+    this.#openUntil = Math.min(this.#openUntil, now);
+  }
+
   /** Says which message was claimed as the probe. */
   probe(messageId: string, now: Instant): BreakerChange | undefined {
     if (this.#state === 'closed') return undefined;

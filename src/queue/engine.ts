@@ -58,6 +58,8 @@ export interface Engine {
   stop(withinMs?: number): Promise<boolean>;
   /** Works on everything that may be claimed by `now`, and on what that makes due, then returns. */
   drain(): Promise<void>;
+  /** Ends the wait of open breakers before a destination, so that one message tries at once. */
+  endWait(destination: Direction): void;
   /** How it stands with each destination, at this moment and in this process. */
   destinations(): Promise<DestinationView[]>;
 }
@@ -105,6 +107,12 @@ export function createEngine(given: EngineOptions): Engine {
       return true;
     },
     drain: () => drain([...loops.values()], options.now),
+    endWait(destination) {
+      for (const stage of STAGES) {
+        gates[stage][destination].endWait();
+        loops.get(nameOf({ stage, direction: destination }))?.wake();
+      }
+    },
     async destinations() {
       const pauses = await options.store.pauses();
       return DIRECTIONS.map((destination) => {
@@ -133,6 +141,7 @@ function gatesOf(options: EngineOptions, stage: Stage): Record<Direction, Gate> 
       breaker,
       now,
       log,
+      note: (open) => store.noteBreaker({ stage, direction }, open),
       ...(stage === 'inbox'
         ? { ratePerSecond: 0, isPaused: async () => false }
         : {

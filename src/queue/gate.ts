@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { Instant, Outcome, Outgoing } from '../message.ts';
-import type { Claimed, Lane } from '../store/store.ts';
+import type { Claimed, Lane, OpenBreaker } from '../store/store.ts';
 import { UpstreamError } from '../upstream.ts';
 import type { Duplicate } from './attempt.ts';
 import { Breaker, type BreakerChange, type BreakerPolicy, type BreakerState } from './breaker.ts';
@@ -17,6 +17,8 @@ export interface GateOptions {
   /** Claims a second; 0 for no bound. */
   ratePerSecond: number;
   isPaused: () => Promise<boolean>;
+  /** Says in the file how it stands with the breaker; without an argument it is closed. */
+  note: (breaker?: OpenBreaker) => Promise<void>;
   now: () => Instant;
   log: Logger;
 }
@@ -41,6 +43,8 @@ export class Gate {
   readonly #breaker: Breaker;
   readonly #bucket: TokenBucket | undefined;
   readonly #inHand = new Set<string>();
+  /** What the file was told last; before anything was claimed it may hold the word of a dead process. */
+  #noted: string | undefined;
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -63,6 +67,7 @@ export class Gate {
     const [first] = claimed;
     // What was claimed under a closed breaker is no probe, even if it has opened meanwhile.
     if (first && allowed === 1) this.#tell(this.#breaker.probe(first.id, now()));
+    await this.#note();
     return claimed;
   }
 
@@ -81,13 +86,18 @@ export class Gate {
     return async (claimed, context) => {
       try {
         const result = await work(claimed, context);
-        this.#hear(claimed.id, result);
+        await this.#hear(claimed.id, result);
         return result;
       } catch (error) {
-        this.#hear(claimed.id, error instanceof UpstreamError ? error.outcome : undefined);
+        await this.#hear(claimed.id, error instanceof UpstreamError ? error.outcome : undefined);
         throw error;
       }
     };
+  }
+
+  /** Ends the wait of an open breaker: the next claim is the probe. */
+  endWait(): void {
+    this.#breaker.endWait(this.#options.now());
   }
 
   view(): GateView {
@@ -103,13 +113,32 @@ export class Gate {
     };
   }
 
-  #hear(messageId: string, result: Result | undefined): void {
+  #hear(messageId: string, result: Result | undefined): Promise<void> {
     const { lane, now } = this.#options;
     this.#inHand.delete(messageId);
     const verdict = result && verdictOn(lane, result);
     if (verdict === undefined) this.#breaker.abstain(messageId);
     else if (verdict === 'answered') this.#tell(this.#breaker.succeed(messageId));
     else this.#tell(this.#breaker.fail({ ...verdict, messageId }, now()));
+    return this.#note();
+  }
+
+  /** It is for readers of the file alone: where it can't be written, the work goes on. */
+  async #note(): Promise<void> {
+    const { now, note, log, lane } = this.#options;
+    const { code = '' } = this.#breaker;
+    const state = this.#breaker.state(now());
+    const until = this.#breaker.readyAt();
+    const breaker = state === 'closed' ? undefined : { state, until, code };
+    const noted = breaker ? `${state} ${until}` : 'closed';
+    if (noted === this.#noted) return;
+    this.#noted = noted;
+    try {
+      await note(breaker);
+    } catch (error) {
+      this.#noted = undefined;
+      log.error({ event: 'breaker', destination: lane.direction, stage: lane.stage, err: error });
+    }
   }
 
   #tell(change: BreakerChange | undefined): void {

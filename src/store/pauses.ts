@@ -4,7 +4,7 @@ import type { Direction, Instant } from '../message.ts';
 import { record } from './audit.ts';
 import { compiled } from './compiled.ts';
 import type { Db } from './open.ts';
-import { pauses } from './schema.ts';
+import { pauses } from './schema-destinations.ts';
 import type { Pause } from './store.ts';
 
 export function listPauses(db: Db): Pause[] {

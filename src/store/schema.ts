@@ -200,13 +200,6 @@ export const tombstones = sqliteTable(
   (t) => [primaryKey({ columns: [t.ref, t.deletedAt] })],
 );
 
-/** Destinations that an operator has paused. No row: not paused. */
-export const pauses = sqliteTable('pauses', {
-  destination: text('destination').$type<Direction>().primaryKey(),
-  pausedAt: integer('paused_at').notNull(),
-  actor: text('actor').notNull(),
-});
-
 /** What the file itself must know of the configuration: triggers and views, and whose it is. */
 export const settings = sqliteTable('settings', {
   name: text('name').$type<'on_dead' | 'authority'>().primaryKey(),

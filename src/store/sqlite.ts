@@ -6,6 +6,7 @@ import { type ArchiveStore, SqliteArchive } from './archive.ts';
 import { type AuditStore, SqliteAudit } from './audit.ts';
 import { authorityOf } from './authority.ts';
 import { configureOnDead } from './blocked.ts';
+import { noteBreaker, type OpenBreaker } from './breakers.ts';
 import { Capacity } from './capacity.ts';
 import { type ClaimBounds, claim, nextDueAt } from './claim.ts';
 import { type ConsoleStore, SqliteConsole } from './console.ts';
@@ -235,6 +236,10 @@ class SqliteStore implements Store {
   async resume(destination: Direction, actor: string) {
     await this.#write(() => resume(this.#db, destination, actor, this.#now()));
     this.#announce({ stage: 'outbox', direction: destination });
+  }
+
+  noteBreaker(lane: Lane, breaker?: OpenBreaker) {
+    return this.#write(() => noteBreaker(this.#db, lane, breaker));
   }
 
   belongsTo(authority: string) {

@@ -16,6 +16,7 @@ import type {
 import type { AccessStore } from './access.ts';
 import type { ArchiveStore } from './archive.ts';
 import type { AuditStore } from './audit.ts';
+import type { OpenBreaker } from './breakers.ts';
 import type { ConsoleStore } from './console.ts';
 import type { DirectoryStore } from './directory.ts';
 import type { OperatorStore } from './operator.ts';
@@ -25,6 +26,7 @@ import type { SessionStore } from './session-store.ts';
 import type { UpkeepStore } from './upkeep.ts';
 import type { MessageFilter, MessagePage, MessageView } from './views.ts';
 
+export type { OpenBreaker } from './breakers.ts';
 export type {
   ClaimedSession,
   HistoryWish,
@@ -216,6 +218,9 @@ export interface Store {
   pause(destination: Direction, actor: string): Promise<void>;
   /** Wakes the lane that waited. */
   resume(destination: Direction, actor: string): Promise<void>;
+
+  /** Says in the file how it stands with a lane's breaker; without `breaker` it is closed. */
+  noteBreaker(lane: Lane, breaker?: OpenBreaker): Promise<void>;
 
   /** Whose file it is: that of the authority that was named first. Ids of another mean somebody else. */
   belongsTo(authority: string): Promise<string>;

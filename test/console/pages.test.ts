@@ -265,6 +265,27 @@ test('a destination that fails is not said to be well, though its breaker is clo
   expect(words).toMatch(/before it Takes messages All is well/);
 });
 
+test('a message that a breaker holds up says so, and a person lets one try at once', async () => {
+  const resumed: string[] = [];
+  const open = { state: 'open', openUntil: START + 30_000, failuresInARow: 5, inHand: 0 } as const;
+  const made = site('operator', {
+    destinations: {
+      list: async () => [{ destination: 'mhv-to-oh', ...open, translation: open }],
+      pause: async () => {},
+      resume: async (destination, actor) => void resumed.push(`${destination} by ${actor}`),
+    },
+  });
+  const { id } = await made.store.acceptSend(send());
+  const words = (await made.page(`/console/messages/${id}`)).replaceAll(/\s+/g, ' ');
+  expect(words).toMatch(
+    /It is to be translated, but Oracle Health has failed too often: one message tries again/,
+  );
+  expect(await made.page('/console/destinations')).toContain('Try now');
+  const pressed = await made.post('/console/destinations/mhv-to-oh/resume');
+  expect(pressed.status).toBe(303);
+  expect(resumed).toEqual(['mhv-to-oh by jwt:operator']);
+});
+
 test('a replay is shown by a dry run first, and then takes what it showed', async () => {
   const made = site();
   const id = await refused(made);

@@ -249,3 +249,49 @@ test('a resume wakes the pollers that run', async () => {
   await s.engine.stop();
   expect(s.query('SELECT state FROM outbox')).toEqual([{ state: 'done' }]);
 });
+
+test('the file says that a breaker holds messages up, and no longer once it is closed', async () => {
+  const s = site();
+  s.clock.now = Date.now();
+  s.answers.toMhv = () => down;
+  await s.accept(4);
+  await s.pass(0);
+  const openUntil = s.clock.now + 1000;
+  expect(s.query('SELECT * FROM breakers')).toEqual([
+    {
+      direction: 'oh-to-mhv',
+      stage: 'outbox',
+      state: 'open',
+      until: openUntil,
+      code: 'mhv:503',
+    },
+  ]);
+  await s.accept(1, 5);
+  await s.pass(0);
+  s.clock.now += 3_600_000;
+  s.answers.toMhv = () => ({ ...down, retryAfterMs: 7_200_000 });
+  await s.pass(0);
+  expect(s.query('SELECT waits_for, count(*) AS messages FROM stuck GROUP BY 1')).toEqual([
+    { waits_for: 'its next attempt', messages: 1 },
+    { waits_for: 'the breaker (mhv:503)', messages: 4 },
+  ]);
+  const reopened = s.reopen();
+  s.answers.toMhv = () => delivered;
+  await s.engineOn(reopened).drain();
+  expect(s.query('SELECT * FROM breakers')).toEqual([]);
+});
+
+test('a person ends the wait of an open breaker, and one message tries at once', async () => {
+  const s = site();
+  s.answers.toMhv = () => ({ ...down, retryAfterMs: 3_600_000 });
+  await s.accept(4);
+  await s.pass(0);
+  await s.accept(1, 5);
+  s.answers.toMhv = () => delivered;
+  await s.pass(60_000);
+  expect(await s.toMhv()).toMatchObject({ state: 'open' });
+  s.engine.endWait('oh-to-mhv');
+  await s.pass(0);
+  expect(await s.toMhv()).toMatchObject({ state: 'closed' });
+  expect(s.query("SELECT id FROM outbox WHERE state = 'done'")).not.toBeEmpty();
+});

@@ -102,6 +102,7 @@ function DestinationCard({
   const { destination, state, ratePerSecond, translation } = view;
   const { title, to } = directionWords[destination];
   const path = `${PATH}/${destination}`;
+  const isOpen = state === 'open' || translation.state === 'open';
   return (
     <section id={idOf(destination)} class="card" aria-labelledby={`${idOf(destination)}-title`}>
       <div class="card-head">
@@ -123,19 +124,20 @@ function DestinationCard({
         <Words view={translation} now={now} />
       </p>
       <Facts of={breakerFacts(translation)} />
-      {state === 'paused' ? (
-        <Act visitor={visitor} action={`${path}/resume`}>
-          <button type="submit" class="main">
-            Resume {to}
-          </button>
-        </Act>
-      ) : (
-        <p>
+      <div class="acts">
+        {(state === 'paused' || isOpen) && (
+          <Act visitor={visitor} action={`${path}/resume`}>
+            <button type="submit" class="main">
+              {state === 'paused' ? `Resume ${to}` : 'Try now'}
+            </button>
+          </Act>
+        )}
+        {state !== 'paused' && (
           <a class="button" href={`${path}/pause`}>
             Pause {to} …
           </a>
-        </p>
-      )}
+        )}
+      </div>
     </section>
   );
 }

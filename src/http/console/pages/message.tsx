@@ -4,6 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { ExchangeError } from '../../../errors.ts';
 import type { Instant } from '../../../message.ts';
 import { actorOf, allows } from '../../../principal.ts';
+import type { DestinationView } from '../../../queue/engine.ts';
 import type { MessageContents, MessageFacts } from '../../../store/console.ts';
 import type { MessageView } from '../../../store/store.ts';
 import { traceIdOf } from '../../../telemetry/tracing.ts';
@@ -18,18 +19,26 @@ import type { PagesOptions } from './options.ts';
 
 const PATH = '/console/messages/:id';
 
+type Gate = Pick<DestinationView, 'state' | 'openUntil' | 'pausedBy'>;
+
 /** All that is known of a message but for what people wrote. */
 interface Known {
   message: MessageView;
   facts: MessageFacts;
+  /** Whether what it waits for takes messages: its look-ups, then its destination. */
+  gate: Gate | undefined;
   now: Instant;
 }
 
-export function messagePage({ store, visitorOf, events, now }: PagesOptions) {
+export function messagePage({ store, destinations, visitorOf, events, now }: PagesOptions) {
   const known = async (id: string): Promise<Known> => {
     const message = await store.find(id);
     if (!message) throw new ExchangeError('not-found', 'No message has this id.');
-    return { message, facts: await store.console.factsOf(id), now: now() };
+    const destination = (await destinations.list()).find(
+      (one) => one.destination === message.direction,
+    );
+    const gate = message.stage === 'inbox' ? destination?.translation : destination;
+    return { message, facts: await store.console.factsOf(id), gate, now: now() };
   };
   const page = async (id: string, visitor: Visitor, contents?: MessageContents) => {
     const all = await known(id);
@@ -100,7 +109,7 @@ function fragmentsOf(known: Known, visitor: Visitor): Fragments {
   };
 }
 
-function Head({ message, facts, now }: Known) {
+function Head({ message, facts, gate, now }: Known) {
   const { id, direction, status, acceptedAt, settledAt, error } = message;
   const { title } = directionWords[direction];
   return (
@@ -109,7 +118,7 @@ function Head({ message, facts, now }: Known) {
         <p class="way">{title}</p>
         <StatusBadge status={status} />
       </div>
-      <Situation {...{ message, facts, now }} />
+      <Situation {...{ message, facts, gate, now }} />
       {error && (
         <Notice tone={status === 'IN_PROGRESS' ? 'warn' : 'bad'}>
           <code>{error.code}</code> {error.reason}
@@ -157,11 +166,11 @@ function MessageLink({ id }: { id: string }) {
 }
 
 /** Where it is and what happens next, in one sentence. */
-function Situation({ message, facts, now }: Known) {
-  return <p class="situation">{situationOf(message, facts, now)}</p>;
+function Situation(known: Known) {
+  return <p class="situation">{situationOf(known)}</p>;
 }
 
-function situationOf(message: MessageView, facts: MessageFacts, now: Instant): ComponentChildren {
+function situationOf({ message, facts, gate, now }: Known): ComponentChildren {
   const { status, stage, blockedBy, waitsForHistory, dueAt, direction, events } = message;
   const { to } = directionWords[direction];
   if (facts.duplicateOf) return 'Another message carries the same OH message; this one is done.';
@@ -175,6 +184,17 @@ function situationOf(message: MessageView, facts: MessageFacts, now: Instant): C
   if (waitsForHistory) return 'It waits until OH has listed what the patient had before.';
   if (blockedBy) return `It waits for an earlier message of the same patient, then it is ${next}.`;
   if (isInHand(message)) return `It is being ${next} at this moment.`;
+  if (gate?.state === 'paused') {
+    return `It is to be ${next} when somebody resumes what ${gate.pausedBy} paused.`;
+  }
+  if (gate?.state === 'open' && (gate.openUntil ?? 0) > Math.max(now, dueAt ?? 0)) {
+    return (
+      <>
+        It is to be {next}, but {stage === 'inbox' ? 'Oracle Health' : to} has failed too often: one
+        message tries again <Ago at={gate.openUntil ?? now} now={now} />.
+      </>
+    );
+  }
   if (dueAt !== undefined && dueAt > now) {
     return (
       <>
