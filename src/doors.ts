@@ -8,12 +8,15 @@ import type { Config } from './config.ts';
 import type { AppOptions } from './http/app.ts';
 import { createClientOf } from './http/client.ts';
 import { createVisitorOf } from './http/console/visitor.ts';
+import { RateLimit } from './http/rate-limit.ts';
 import type { Instant } from './message.ts';
 import type { Store } from './store/store.ts';
 
 /** A caller waits for the keys of an issuer no longer. */
 const KEYS_TIMEOUT_MS = 3000;
 const FORM_KEY_BYTES = 32;
+/** Callers of the API are tokens and the people of an issuer. */
+const CALLERS = { windowMs: 60_000, maxCallers: 10_000 };
 
 /** The doors of the API and of the console. */
 export function createDoors(
@@ -32,6 +35,7 @@ export function createDoors(
         store: store.access,
         ...(verifyJwt ? { verifyJwt } : {}),
       }),
+      limit: new RateLimit({ ...CALLERS, max: config.API_REQUESTS_PER_MINUTE }, now),
       failures: new FailedAttempts(WRONG_TOKENS, now),
       clientOf,
     },

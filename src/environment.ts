@@ -65,6 +65,7 @@ export const environment = z.object({
     .optional(),
   API_TOKENS: apiTokens,
   AUTH: z.enum(['required', 'none']).default('required'),
+  API_REQUESTS_PER_MINUTE: integer(0, 10_000_000).default(6000),
   AUTH_JWT_ISSUER: text.optional(),
   AUTH_JWT_AUDIENCE: text.optional(),
   AUTH_JWT_JWKS_URL: url.refine(isPrivate, 'must be https, but on loopback').optional(),

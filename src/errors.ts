@@ -3,11 +3,13 @@
  * What goes wrong between the exchange and its destinations is not an error but an `Outcome`.
  */
 
-const statusByCode = {
+/** HTTP status of the answer that each code becomes. */
+export const statusByCode = {
   malformed: 400,
   unauthorized: 401,
   forbidden: 403,
   'not-found': 404,
+  'method-not-allowed': 405,
   conflict: 409,
   'too-large': 413,
   'unsupported-media-type': 415,
@@ -48,6 +50,8 @@ interface ErrorOptions {
   faults?: Fault[];
   /** For `unavailable` and `too-many-requests`: when to come back. */
   retryAfterSeconds?: number;
+  /** For `method-not-allowed`: the methods that the resource has. */
+  allow?: string[];
   /** For `unauthorized` and `forbidden`: the value of `WWW-Authenticate`; `Bearer` unless told. */
   challenge?: string;
 }
@@ -61,6 +65,7 @@ export class ExchangeError extends Error {
   readonly faults: Fault[] | undefined;
   readonly retryAfterSeconds: number | undefined;
   readonly challenge: string | undefined;
+  readonly allow: string[] | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message);
@@ -72,6 +77,7 @@ export class ExchangeError extends Error {
     this.faults = options.faults;
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.challenge = options.challenge;
+    this.allow = options.allow;
   }
 
   /** HTTP status of the answer this error becomes. */

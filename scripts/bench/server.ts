@@ -7,6 +7,7 @@ import { FailedAttempts, WRONG_TOKENS } from '../../src/access/attempts.ts';
 import { createAuthenticate } from '../../src/access/bearer.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createClientOf } from '../../src/http/client.ts';
+import { RateLimit } from '../../src/http/rate-limit.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { createTelemetry } from '../../src/telemetry/telemetry.ts';
 import { MESSAGING } from './documents.ts';
@@ -37,6 +38,7 @@ const app = createApp({
       environmentTokens: [],
       store: store.access,
     }),
+    limit: new RateLimit({ max: 0, windowMs: 60_000, maxCallers: 1 }, Date.now),
     failures: new FailedAttempts(WRONG_TOKENS, Date.now),
     clientOf: createClientOf(0),
   },

@@ -6,12 +6,20 @@ import { type Authenticate, insufficientScope } from '../access/bearer.ts';
 import { ExchangeError } from '../errors.ts';
 import { allows, type Principal, type Scope } from '../principal.ts';
 import type { ClientOf } from './client.ts';
+import type { RateLimit } from './rate-limit.ts';
 
-/** Who calls the API, and how many wrong credentials an address may show. */
+/** Who calls the API, how often, and how many wrong credentials an address may show. */
 export interface ApiDoor {
   authenticate: Authenticate;
+  limit: RateLimit;
   failures: FailedAttempts;
   clientOf: ClientOf;
+}
+
+interface Entering {
+  request: Request;
+  server: Server<unknown> | null;
+  set: { headers: Record<string, string | number> };
 }
 
 /** Who calls, while their request is under way. */
@@ -37,14 +45,11 @@ export function access(door: ApiDoor) {
     })
     .macro({
       scope: (needed: Scope) => ({
-        transform: async ({
-          request,
-          server,
-        }: {
-          request: Request;
-          server: Server<unknown> | null;
-        }) => {
-          if (!allows(await callerOf(request, server), needed)) throw insufficientScope(needed);
+        transform: async ({ request, server, set }: Entering) => {
+          const principal = await callerOf(request, server);
+          if (!allows(principal, needed)) throw insufficientScope(needed);
+          // Without credentials nobody is told from anybody else.
+          if (principal.kind !== 'none') door.limit.take(principal.name, set.headers);
         },
         resolve: async ({ request, server }) => ({ principal: await callerOf(request, server) }),
         detail: { security: [{ bearer: [needed] }] },

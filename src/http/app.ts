@@ -18,7 +18,7 @@ import { metrics } from './metrics.ts';
 import { description } from './openapi.tsx';
 import { operator } from './operator.ts';
 import { quarantine } from './operator-quarantine.ts';
-import { problems } from './problem.ts';
+import { checkLength, problems, type Route } from './problem.ts';
 import { requestLog } from './request-log.ts';
 import { securityHeaders } from './security-headers.ts';
 import { sessions } from './sessions.ts';
@@ -49,18 +49,22 @@ export interface AppOptions {
 const FEED_MAX_BYTES = 5 * 1024 * 1024;
 /** Largest request at all: a message with 25 MiB of files in base64, and its text. */
 const REQUEST_MAX_BYTES = 36 * 1024 * 1024;
+/** Beyond it Bun answers 413 by itself, without a problem document. */
+const SERVER_MAX_BYTES = 64 * 1024 * 1024;
 
 /** All routes. Request log and error handler come first: Elysia applies them only to what follows. */
 export function createApp({ telemetry, ...rest }: AppOptions) {
   const options = { ...rest, requests: telemetry.requests };
-  return new Elysia({
+  const routes: Route[] = [];
+  const app = new Elysia({
     // Elysia would drop fields it does not know; a caller who misspells one should hear of it.
     normalize: false,
-    serve: { maxRequestBodySize: REQUEST_MAX_BYTES, idleTimeout: 60 },
+    serve: { maxRequestBodySize: SERVER_MAX_BYTES, idleTimeout: 60 },
   })
     .use(requestLog(options))
     .headers(securityHeaders(options.isTls ?? false))
-    .use(problems(options.log))
+    .onRequest(({ request }) => checkLength(request, REQUEST_MAX_BYTES))
+    .use(problems({ log: options.log, routes: () => routes }))
     .use(description())
     .use(health(options))
     .use(metrics({ ...options, telemetry }))
@@ -83,4 +87,6 @@ export function createApp({ telemetry, ...rest }: AppOptions) {
           })
         : new Elysia(),
     );
+  routes.push(...app.routes);
+  return app;
 }

@@ -4,6 +4,7 @@ import { actorOf } from '../principal.ts';
 import { exportLines } from '../store/audit-export.ts';
 import type { Store } from '../store/store.ts';
 import { type ApiDoor, access } from './access.ts';
+import * as examples from './examples.ts';
 import { dateTime } from './message-schemas.ts';
 
 export interface AuditOptions {
@@ -35,10 +36,19 @@ export function audit({ store, door }: AuditOptions) {
         { additionalProperties: false },
       ),
       detail: {
+        operationId: 'exportAudit',
         summary: 'Who saw or did what',
         description:
           'JSON lines, oldest first. Each row has the hash of the one before; `bun run audit verify` checks the chain.',
         tags: ['Audit'],
+        responses: {
+          200: {
+            description: 'A line for each row',
+            content: {
+              'application/x-ndjson': { schema: { type: 'string' }, example: examples.auditLine },
+            },
+          },
+        },
       },
     },
   );

@@ -1,13 +1,15 @@
 /** Where messages go: how it stands with each destination, and a person's pause and resume. */
-import type { Static } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { Elysia, t } from 'elysia';
 import { ExchangeError } from '../errors.ts';
 import type { Direction } from '../message.ts';
 import { actorOf } from '../principal.ts';
 import type { DestinationView } from '../queue/engine.ts';
 import { type ApiDoor, access } from './access.ts';
+import * as examples from './examples.ts';
 import { direction, instant } from './message-schemas.ts';
 import { actor } from './operator-schemas.ts';
+import { refusing } from './refusals.ts';
 import { oneOf } from './schemas.ts';
 
 /** What the routes ask and tell. */
@@ -28,31 +30,37 @@ const DIRECTIONS: Direction[] = ['oh-to-mhv', 'mhv-to-oh'];
 
 const breaker = {
   openUntil: t.Optional(instant),
-  failuresInARow: t.Integer({ description: 'Since the latest success' }),
+  failuresInARow: Type.Integer({ description: 'Since the latest success' }),
   code: t.Optional(t.String({ description: 'Of the latest failure', examples: ['mhv:503'] })),
-  inHand: t.Integer({ description: 'Messages that are worked on at this moment' }),
+  inHand: Type.Integer({ description: 'Messages that are worked on at this moment' }),
 };
 
-const destinationBody = t.Object({
-  destination: direction,
-  state: oneOf(['closed', 'open', 'half-open', 'paused'], {
-    description:
-      'closed: messages go; open: none goes until openUntil; half-open: one goes to try; paused: none goes until a person resumes',
-  }),
-  pausedBy: t.Optional(t.String()),
-  pausedAt: t.Optional(instant),
-  ratePerSecond: t.Optional(t.Number({ description: 'RATE_PER_SECOND, when there is one' })),
-  ...breaker,
-  translation: t.Object(
-    { state: oneOf(['closed', 'open', 'half-open']), ...breaker },
-    { description: 'The look-ups at Oracle Health that come before the delivery' },
-  ),
-});
+const destinationBody = t.Object(
+  {
+    destination: direction,
+    state: oneOf(['closed', 'open', 'half-open', 'paused'], {
+      description:
+        'closed: messages go; open: none goes until openUntil; half-open: one goes to try; paused: none goes until a person resumes',
+    }),
+    pausedBy: t.Optional(t.String()),
+    pausedAt: t.Optional(instant),
+    ratePerSecond: t.Optional(t.Number({ description: 'RATE_PER_SECOND, when there is one' })),
+    ...breaker,
+    translation: t.Object(
+      { state: oneOf(['closed', 'open', 'half-open']), ...breaker },
+      { description: 'The look-ups at Oracle Health that come before the delivery' },
+    ),
+  },
+  { examples: [examples.destination] },
+);
 
 type DestinationBody = Static<typeof destinationBody>;
 
 const params = t.Object({ destination: t.String({ examples: DIRECTIONS }) });
-const actorBody = t.Object({ actor }, { additionalProperties: false });
+const actorBody = t.Object(
+  { actor },
+  { additionalProperties: false, examples: [{ actor: 'on-call@example.test' }] },
+);
 
 /** `GET /destinations`, `POST /destinations/{destination}/pause`, `POST .../resume`. */
 export function destinations({ destinations: known, door }: DestinationsOptions) {
@@ -60,8 +68,9 @@ export function destinations({ destinations: known, door }: DestinationsOptions)
     .use(access(door))
     .get('/destinations', async () => (await known.list()).map(bodyOf), {
       scope: 'read',
-      response: { 200: t.Array(destinationBody) },
+      response: { 200: t.Array(destinationBody, { examples: [[examples.destination]] }) },
       detail: {
+        operationId: 'listDestinations',
         summary: 'How it stands with each destination',
         description:
           'oh-to-mhv is MHV, mhv-to-oh is Oracle Health. The breakers are those of this process.',
@@ -81,12 +90,13 @@ export function destinations({ destinations: known, door }: DestinationsOptions)
         params,
         body: actorBody,
         response: { 200: destinationBody },
-        detail: {
+        detail: refusing(['not-found'], {
+          operationId: 'pauseDestination',
           summary: 'Send nothing more to a destination',
           description:
             'Messages are accepted and translated, and wait without spending attempts, restarts included. What is in hand is finished. Pausing what is paused changes nothing.',
           tags: ['Operator'],
-        },
+        }),
       },
     )
     .post(
@@ -102,12 +112,13 @@ export function destinations({ destinations: known, door }: DestinationsOptions)
         params,
         body: actorBody,
         response: { 200: destinationBody },
-        detail: {
+        detail: refusing(['not-found'], {
+          operationId: 'resumeDestination',
           summary: 'Send to a destination again',
           description:
             'Ends a pause, and the wait of an open breaker: then one message goes at once to try.',
           tags: ['Operator'],
-        },
+        }),
       },
     );
 }

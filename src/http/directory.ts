@@ -1,4 +1,5 @@
 /** The directory over HTTP: which pool is which triage group, and by what name patients know it. */
+import { withHeaders } from '@elysiajs/openapi';
 import { Value } from '@sinclair/typebox/value';
 import { Elysia, t } from 'elysia';
 import { ExchangeError } from '../errors.ts';
@@ -7,8 +8,11 @@ import type { DirectoryCursor, TriageGroup } from '../store/directory.ts';
 import { DIRECTORY_ID, STATION_NUMBER } from '../store/directory-rules.ts';
 import type { Store } from '../store/store.ts';
 import { type ApiDoor, access } from './access.ts';
+import * as examples from './examples.ts';
 import { digits, instant } from './message-schemas.ts';
 import { actor } from './operator-schemas.ts';
+import { linkToNext, nextLink } from './paging.ts';
+import { refusing } from './refusals.ts';
 import { DEFAULT_PAGE, nextCursor, oneOf, pageLimit } from './schemas.ts';
 
 export interface DirectoryOptions {
@@ -50,6 +54,15 @@ const group = t.Object({
   actor: t.String(),
 });
 
+const groupPage = t.Object(
+  { groups: t.Array(group), next: t.Optional(nextCursor) },
+  { examples: [{ groups: [examples.group] }] },
+);
+const groupsOfPool = t.Object(
+  { groups: t.Array(group) },
+  { examples: [{ groups: [examples.group] }] },
+);
+
 const putBody = t.Object(
   {
     names: t.Array(
@@ -70,7 +83,11 @@ const putBody = t.Object(
     ),
     actor: t.Optional(actor),
   },
-  { additionalProperties: false, error: 'must be an object with names, perhaps an actor' },
+  {
+    additionalProperties: false,
+    error: 'must be an object with names, perhaps an actor',
+    examples: [{ names: [{ name: 'ZZTEST Primary Care East', stationNumber: '668' }] }],
+  },
 );
 
 const listQuery = t.Object(
@@ -87,28 +104,49 @@ const listQuery = t.Object(
 const cursorParts = t.Tuple([t.String(), t.Boolean(), t.String()]);
 const onlyName = t.Object({ name }, { additionalProperties: false });
 
+/** What the description says of each route. */
+const details = {
+  list: {
+    operationId: 'listTriageGroups',
+    summary: 'Which pool is which triage group',
+    description: 'By pool, the preferred name first.',
+    tags: ['Directory'],
+  },
+  put: {
+    operationId: 'nameTriageGroup',
+    summary: 'Say what a pool is called',
+    description:
+      'The pool has these names afterwards and no others. Messages that waited for it go at once.',
+    tags: ['Directory'],
+  },
+  remove: refusing(['not-found'], {
+    operationId: 'removeTriageGroupName',
+    summary: 'Remove a name of a pool',
+    description: 'When it was the preferred one, the first of the others by name becomes it.',
+    tags: ['Directory'],
+  }),
+};
+
 /** `GET /directory`, `PUT /directory/{ohPoolId}`, `DELETE /directory/{ohPoolId}?name=`. */
 export function directory({ store, door }: DirectoryOptions) {
   return new Elysia({ name: 'directory' })
     .use(access(door))
     .get(
       '/directory',
-      async ({ query }) => {
+      async ({ query, request, set }) => {
         const filter = query.poolId === undefined ? {} : { ohPoolId: query.poolId };
         const cursor = query.cursor === undefined ? {} : { cursor: fromText(query.cursor) };
         const limit = Number(query.limit ?? DEFAULT_PAGE);
         const { groups, next } = await store.directory.page(filter, { ...cursor, limit });
-        return { ...bodyOf(groups), ...(next === undefined ? {} : { next: toText(next) }) };
+        const cursorOfNext = next && toText(next);
+        linkToNext(request, set.headers, cursorOfNext);
+        return { ...bodyOf(groups), ...(cursorOfNext ? { next: cursorOfNext } : {}) };
       },
       {
         scope: 'read',
         query: listQuery,
-        response: { 200: t.Object({ groups: t.Array(group), next: t.Optional(nextCursor) }) },
-        detail: {
-          summary: 'Which pool is which triage group',
-          description: 'By pool, the preferred name first.',
-          tags: ['Directory'],
-        },
+        response: { 200: withHeaders(groupPage, { Link: nextLink }) },
+        detail: details.list,
       },
     )
     .put(
@@ -127,13 +165,8 @@ export function directory({ store, door }: DirectoryOptions) {
         parse: 'json',
         params: t.Object({ ohPoolId }),
         body: putBody,
-        response: { 200: t.Object({ groups: t.Array(group) }) },
-        detail: {
-          summary: 'Say what a pool is called',
-          description:
-            'The pool has these names afterwards and no others. Messages that waited for it go at once.',
-          tags: ['Directory'],
-        },
+        response: { 200: groupsOfPool },
+        detail: details.put,
       },
     )
     .delete(
@@ -147,11 +180,7 @@ export function directory({ store, door }: DirectoryOptions) {
         params: t.Object({ ohPoolId }),
         query: onlyName,
         response: { 204: t.Void() },
-        detail: {
-          summary: 'Remove a name of a pool',
-          description: 'When it was the preferred one, the first of the others by name becomes it.',
-          tags: ['Directory'],
-        },
+        detail: details.remove,
       },
     );
 }

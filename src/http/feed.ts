@@ -1,4 +1,5 @@
 /** The webhook that OH pushes Atom documents to. */
+import { Type } from '@sinclair/typebox';
 import { Elysia, t } from 'elysia';
 import type { Extraction } from '../atom/extract.ts';
 import { gunzipBounded } from '../atom/gunzip.ts';
@@ -7,6 +8,8 @@ import { type DocumentFault, ExchangeError, faultOf } from '../errors.ts';
 import type { QuarantinedDocument, Store } from '../store/store.ts';
 import type { RequestTelemetry } from '../telemetry/requests.ts';
 import { checkFeed, type FeedAuth } from './auth.ts';
+import * as examples from './examples.ts';
+import { refusing } from './refusals.ts';
 
 export interface FeedOptions {
   store: Store;
@@ -21,11 +24,22 @@ export interface FeedOptions {
 /** Media types of Atom, and those under which XML is pushed when nobody set one. */
 const MEDIA_TYPES = new Set(['application/atom+xml', 'application/xml', 'text/xml']);
 
-const accepted = t.Object({
-  accepted: t.Integer({ description: 'Entries that are now on disk' }),
-  duplicates: t.Integer({ description: 'Entries that were on disk already' }),
-  rejected: t.Integer({ description: 'Entries that went to quarantine' }),
-});
+const accepted = t.Object(
+  {
+    accepted: Type.Integer({ description: 'Entries that are now on disk' }),
+    duplicates: Type.Integer({ description: 'Entries that were on disk already' }),
+    rejected: Type.Integer({ description: 'Entries that went to quarantine' }),
+  },
+  { examples: [examples.pushed] },
+);
+
+/** For the description. */
+const documents = Object.fromEntries(
+  [...MEDIA_TYPES].map((mediaType) => [
+    mediaType,
+    { schema: { type: 'string' as const, format: 'binary' }, example: examples.entry },
+  ]),
+);
 
 /** `POST /oh/feed` and its verification `GET`. */
 export function feed(options: FeedOptions) {
@@ -40,12 +54,20 @@ export function feed(options: FeedOptions) {
       {
         parse: 'none',
         response: { 202: accepted },
-        detail: {
+        detail: refusing(['unsupported-media-type', 'invalid', 'unauthorized'], {
+          operationId: 'pushFeed',
           summary: 'Take a pushed Atom feed or entry',
           description:
             'application/atom+xml, gzip allowed. 202 after the commit. A malformed document is answered 400 and kept in quarantine.',
           tags: ['Oracle Health'],
-        },
+          requestBody: { required: true, content: documents },
+          security: [
+            { feedToken: [] },
+            { feedPassword: [] },
+            { hubSignature: [] },
+            { webhookSignature: [] },
+          ],
+        }),
       },
     )
     .get('/oh/feed', ({ query }) => confirm(options, query), {
@@ -55,11 +77,18 @@ export function feed(options: FeedOptions) {
         'hub.challenge': t.String({ maxLength: 1024 }),
         'hub.lease_seconds': t.Optional(t.String()),
       }),
-      detail: {
+      detail: refusing(['not-found'], {
+        operationId: 'verifySubscription',
         summary: 'Verify the subscription (WebSub §5.3)',
         description: 'Echoes hub.challenge when the topic is ours, else 404.',
         tags: ['Oracle Health'],
-      },
+        responses: {
+          200: {
+            description: 'hub.challenge',
+            content: { 'text/plain': { schema: { type: 'string' }, example: 'k3y' } },
+          },
+        },
+      }),
     });
 }
 

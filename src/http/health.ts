@@ -3,13 +3,16 @@ import { Elysia, t } from 'elysia';
 import { ExchangeError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 
-const ok = t.Object({ status: t.Literal('ok') });
-const ready = t.Object({
-  status: t.Literal('ok'),
-  polledBy: t.Union([t.Literal('here'), t.Literal('elsewhere'), t.Literal('nowhere')], {
-    description: 'Which process delivers what this one takes: itself, another, or none just now',
-  }),
-});
+const ok = t.Object({ status: t.Literal('ok') }, { examples: [{ status: 'ok' }] });
+const ready = t.Object(
+  {
+    status: t.Literal('ok'),
+    polledBy: t.Union([t.Literal('here'), t.Literal('elsewhere'), t.Literal('nowhere')], {
+      description: 'Which process delivers what this one takes: itself, another, or none just now',
+    }),
+  },
+  { examples: [{ status: 'ok', polledBy: 'here' }] },
+);
 const OK = { status: 'ok' as const };
 
 export interface HealthOptions {
@@ -26,7 +29,7 @@ export function health({ store, isStopping }: HealthOptions) {
   return new Elysia({ name: 'health' })
     .get('/health/live', () => OK, {
       response: { 200: ok },
-      detail: { summary: 'Is the process alive?', tags: ['Health'] },
+      detail: { operationId: 'isAlive', summary: 'Is the process alive?', tags: ['Health'] },
     })
     .get(
       '/health/ready',
@@ -43,7 +46,7 @@ export function health({ store, isStopping }: HealthOptions) {
       },
       {
         response: { 200: ready },
-        detail: { summary: 'Can it take messages?', tags: ['Health'] },
+        detail: { operationId: 'isReady', summary: 'Can it take messages?', tags: ['Health'] },
       },
     );
 }

@@ -1,6 +1,7 @@
 /** The shapes of the messages API, checked on the way in and published in OpenAPI. */
-import type { Static } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
+import * as examples from './examples.ts';
 import { cernerId, icn, nextCursor, oneOf, pageLimit } from './schemas.ts';
 
 /** MHV writes ids as JSON integers, people as text; inside the exchange they are text. */
@@ -8,7 +9,7 @@ export const digits = (what: string) =>
   t.Union(
     [
       t.String({ pattern: '^[0-9]{1,19}$' }),
-      t.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+      Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
     ],
     { error: `must be ${what}: up to 19 digits` },
   );
@@ -71,15 +72,22 @@ export const sendBody = t.Object(
       t.Array(attachment, { maxItems: 10, error: 'must be a list of up to 10 files' }),
     ),
   },
-  { additionalProperties: false, description: 'A message from a patient to an OH pool' },
+  {
+    additionalProperties: false,
+    description: 'A message from a patient to an OH pool',
+    examples: [examples.send],
+  },
 );
 
 export type SendBody = Static<typeof sendBody>;
 
-export const sendAnswer = t.Object({
-  id: t.String({ description: 'Id of the message in the exchange', format: 'uuid' }),
-  status: t.Literal('IN_PROGRESS'),
-});
+export const sendAnswer = t.Object(
+  {
+    id: t.String({ description: 'Id of the message in the exchange', format: 'uuid' }),
+    status: t.Literal('IN_PROGRESS'),
+  },
+  { examples: [examples.sendAnswer] },
+);
 
 export const status = oneOf(['IN_PROGRESS', 'SENT', 'FAILED', 'INVALID'], {
   description:
@@ -91,7 +99,7 @@ export const instant = t.String({ format: 'date-time', examples: ['2025-10-08T14
 const problem = t.Object({
   code: t.String({ examples: ['oh:404'] }),
   reason: t.String(),
-  httpStatus: t.Optional(t.Integer()),
+  httpStatus: t.Optional(Type.Integer()),
 });
 
 const summary = {
@@ -114,47 +122,52 @@ const summary = {
 
 const messageSummary = t.Object(summary);
 
-export const messageView = t.Object({
-  ...summary,
-  blockedBy: t.Optional(
-    t.String({ description: "Id of the same patient's message that this one waits for" }),
-  ),
-  waitsForHistory: t.Optional(
-    t.Literal(true, {
-      description: 'It goes as soon as OH has listed what the patient had before',
-    }),
-  ),
-  attempts: t.Array(
-    t.Object({
-      stage: oneOf(['inbox', 'outbox']),
-      number: t.Integer(),
-      startedAt: instant,
-      endedAt: t.Optional(instant),
-      outcome: t.Optional(t.String()),
-      found: t.Optional(t.Boolean({ description: 'The destination was asked and had it already' })),
-      errorCode: t.Optional(t.String()),
-      reason: t.Optional(t.String()),
-      httpStatus: t.Optional(t.Integer()),
-      correlationId: t.String(),
-    }),
-  ),
-  events: t.Array(
-    t.Object({
-      at: instant,
-      stage: oneOf(['inbox', 'outbox']),
-      attempt: t.Optional(t.Integer({ description: 'Attempt that it happened in' })),
-      event: t.String({ examples: ['asked', 'found', 'replayed', 'dismissed'] }),
-      detail: t.Optional(t.String()),
-      actor: t.Optional(t.String({ description: 'The person who did it' })),
-    }),
-    { description: 'What was asked within attempts, and what a person did' },
-  ),
-});
+export const messageView = t.Object(
+  {
+    ...summary,
+    blockedBy: t.Optional(
+      t.String({ description: "Id of the same patient's message that this one waits for" }),
+    ),
+    waitsForHistory: t.Optional(
+      t.Literal(true, {
+        description: 'It goes as soon as OH has listed what the patient had before',
+      }),
+    ),
+    attempts: t.Array(
+      t.Object({
+        stage: oneOf(['inbox', 'outbox']),
+        number: Type.Integer(),
+        startedAt: instant,
+        endedAt: t.Optional(instant),
+        outcome: t.Optional(t.String()),
+        found: t.Optional(
+          t.Boolean({ description: 'The destination was asked and had it already' }),
+        ),
+        errorCode: t.Optional(t.String()),
+        reason: t.Optional(t.String()),
+        httpStatus: t.Optional(Type.Integer()),
+        correlationId: t.String(),
+      }),
+    ),
+    events: t.Array(
+      t.Object({
+        at: instant,
+        stage: oneOf(['inbox', 'outbox']),
+        attempt: t.Optional(Type.Integer({ description: 'Attempt that it happened in' })),
+        event: t.String({ examples: ['asked', 'found', 'replayed', 'dismissed'] }),
+        detail: t.Optional(t.String()),
+        actor: t.Optional(t.String({ description: 'The person who did it' })),
+      }),
+      { description: 'What was asked within attempts, and what a person did' },
+    ),
+  },
+  { examples: [examples.view] },
+);
 
-export const messageList = t.Object({
-  messages: t.Array(messageSummary),
-  next: t.Optional(nextCursor),
-});
+export const messageList = t.Object(
+  { messages: t.Array(messageSummary), next: t.Optional(nextCursor) },
+  { examples: [examples.messages] },
+);
 
 export const dateTime = t.String({
   pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?(Z|[+-]\\d{2}:\\d{2})$',

@@ -1,5 +1,6 @@
 /** The API by which MHV, or a person with cURL, sends to OH and sees where any message is. */
 import { createHash } from 'node:crypto';
+import { withHeaders } from '@elysiajs/openapi';
 import { Elysia } from 'elysia';
 import { ExchangeError } from '../errors.ts';
 import type { Instant, Send } from '../message.ts';
@@ -23,7 +24,9 @@ import {
   sendAnswer,
   sendBody,
 } from './message-schemas.ts';
-import { DEFAULT_PAGE, idOfMpi } from './schemas.ts';
+import { linkToNext, nextLink } from './paging.ts';
+import { refusing } from './refusals.ts';
+import { DEFAULT_PAGE, idOfMpi, locationOf } from './schemas.ts';
 
 export interface MessagesOptions {
   store: Store;
@@ -33,6 +36,35 @@ export interface MessagesOptions {
 }
 
 const MAX_KEY_LENGTH = 255;
+
+/** What the description says of each route. */
+const details = {
+  send: refusing(['idempotency-key-reused'], {
+    operationId: 'sendMessage',
+    summary: 'Send a message to Oracle Health',
+    description:
+      '202 after the commit. With an Idempotency-Key the same request gets the same answer and is sent once; another request under the same key is 422.',
+    tags: ['Messages'],
+    parameters: [
+      {
+        name: 'Idempotency-Key',
+        in: 'header',
+        description: 'Names the request for ever (draft-ietf-httpapi-idempotency-key-header)',
+        schema: { type: 'string', minLength: 1, maxLength: MAX_KEY_LENGTH },
+      },
+    ],
+  }),
+  get: refusing(['not-found'], {
+    operationId: 'getMessage',
+    summary: 'Where a message is, with every attempt',
+    tags: ['Messages'],
+  }),
+  list: {
+    operationId: 'listMessages',
+    summary: 'Find messages, newest first',
+    tags: ['Messages'],
+  },
+};
 
 /** `POST /messages`, `GET /messages`, `GET /messages/{id}`. */
 export function messages({ store, door, requests }: MessagesOptions) {
@@ -53,13 +85,8 @@ export function messages({ store, door, requests }: MessagesOptions) {
         scope: 'send',
         parse: 'json',
         body: sendBody,
-        response: { 202: sendAnswer },
-        detail: {
-          summary: 'Send a message to Oracle Health',
-          description:
-            '202 after the commit. With an Idempotency-Key the same request gets the same answer and is sent once; another request under the same key is 422.',
-          tags: ['Messages'],
-        },
+        response: { 202: withHeaders(sendAnswer, { Location: locationOf('the message') }) },
+        detail: details.send,
       },
     )
     .get(
@@ -72,15 +99,16 @@ export function messages({ store, door, requests }: MessagesOptions) {
       {
         scope: 'read',
         response: { 200: messageView },
-        detail: { summary: 'Where a message is, with every attempt', tags: ['Messages'] },
+        detail: details.get,
       },
     )
     .get(
       '/messages',
-      async ({ query }) => {
+      async ({ query, request, set }) => {
         const cursor = query.cursor === undefined ? {} : { cursor: Number(query.cursor) };
         const page = { ...cursor, limit: Number(query.limit ?? DEFAULT_PAGE) };
         const { messages: found, next } = await store.list(toFilter(query), page);
+        linkToNext(request, set.headers, next);
         return {
           messages: found.map(summaryBody),
           ...(next === undefined ? {} : { next: String(next) }),
@@ -89,8 +117,8 @@ export function messages({ store, door, requests }: MessagesOptions) {
       {
         scope: 'read',
         query: messageQuery,
-        response: { 200: messageList },
-        detail: { summary: 'Find messages, newest first', tags: ['Messages'] },
+        response: { 200: withHeaders(messageList, { Link: nextLink }) },
+        detail: details.list,
       },
     );
 }

@@ -19,6 +19,7 @@ export function metrics({ telemetry, door }: MetricsOptions) {
     {
       scope: 'read',
       detail: {
+        operationId: 'getMetrics',
         summary: 'Metrics for Prometheus',
         description:
           'Text exposition format. Names and labels are in scripts/operations; none names a patient.',
@@ -26,7 +27,12 @@ export function metrics({ telemetry, door }: MetricsOptions) {
         responses: {
           200: {
             description: 'Every metric at this moment',
-            content: { 'text/plain': { schema: { type: 'string' } } },
+            content: {
+              'text/plain': {
+                schema: { type: 'string' },
+                example: 'sm_exchange_backlog_messages{direction="oh-to-mhv",stage="inbox"} 0',
+              },
+            },
           },
         },
       },

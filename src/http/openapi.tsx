@@ -1,9 +1,10 @@
 /** The API's description and a page that shows it, without a script from anywhere else. */
-import { openapi } from '@elysiajs/openapi';
-import { Elysia } from 'elysia';
+import { toOpenAPISchema } from '@elysiajs/openapi';
+import type { Elysia } from 'elysia';
 import { render } from 'preact-render-to-string';
 import stylesPath from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' };
 import bundlePath from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' };
+import { completed, components, type Operation } from './refusals.ts';
 
 const BUNDLE = Bun.file(bundlePath);
 const STYLES = Bun.file(stylesPath);
@@ -11,32 +12,53 @@ const START = `SwaggerUIBundle({ url: '/openapi/json', dom_id: '#swagger-ui', va
 
 /** `GET /openapi`, `/openapi/json`, and what the page needs. */
 export function description() {
-  return new Elysia({ name: 'description' })
-    .use(
-      openapi({
-        path: '/openapi',
-        provider: null,
-        // It takes a path with a dot for a file and leaves it out.
-        exclude: { staticFile: false },
-        documentation: {
-          info: {
-            title: 'SM Exchange',
-            version: '0.1.0',
-            description:
-              'Carries secure messages both ways between My HealtheVet and Oracle Health.',
-          },
-          components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
-        },
-      }),
-    )
-    .get(
-      '/openapi',
-      () => file(`<!doctype html>${render(<DescriptionPage />)}`, 'text/html'),
-      HIDDEN,
-    )
-    .get('/openapi/assets/start.js', () => file(START, 'text/javascript'), HIDDEN)
-    .get('/openapi/assets/swagger-ui-bundle.js', () => file(BUNDLE, 'text/javascript'), HIDDEN)
-    .get('/openapi/assets/swagger-ui.css', () => file(STYLES, 'text/css'), HIDDEN);
+  let json: string | undefined;
+  return (app: Elysia) =>
+    app
+      .get(
+        '/openapi/json',
+        () => file((json ??= JSON.stringify(documentOf(app), withoutMessages)), 'application/json'),
+        HIDDEN,
+      )
+      .get(
+        '/openapi',
+        () => file(`<!doctype html>${render(<DescriptionPage />)}`, 'text/html'),
+        HIDDEN,
+      )
+      .get('/openapi/assets/start.js', () => file(START, 'text/javascript'), HIDDEN)
+      .get('/openapi/assets/swagger-ui-bundle.js', () => file(BUNDLE, 'text/javascript'), HIDDEN)
+      .get('/openapi/assets/swagger-ui.css', () => file(STYLES, 'text/css'), HIDDEN);
+}
+
+/** Of every route of the app (OpenAPI 3.1). */
+function documentOf(app: Elysia) {
+  // It takes a path with a dot for a file and leaves it out.
+  const { paths } = toOpenAPISchema(app, { staticFile: false });
+  const whole = Object.entries(paths).map(([path, item = {}]) => [
+    path,
+    Object.fromEntries(
+      Object.entries(item).map(([method, operation]) => [
+        method,
+        completed(operation as Operation),
+      ]),
+    ),
+  ]);
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'SM Exchange',
+      version: '0.1.0',
+      description: 'Carries secure messages both ways between My HealtheVet and Oracle Health.',
+    },
+    servers: [{ url: '/' }],
+    paths: Object.fromEntries(whole) as Record<string, Record<string, Operation>>,
+    components,
+  };
+}
+
+/** `error` of a schema is what a refusal says, and no keyword of JSON Schema. */
+function withoutMessages(key: string, value: unknown) {
+  return key === 'error' && typeof value === 'string' ? undefined : value;
 }
 
 const HIDDEN = { detail: { hide: true } };

@@ -1,6 +1,7 @@
 /** Documents in quarantine: look at them, and take them in again. */
+import { withHeaders } from '@elysiajs/openapi';
 import { Value } from '@sinclair/typebox/value';
-import { type DocumentDecoration, Elysia, t } from 'elysia';
+import { Elysia, t } from 'elysia';
 import type { Extraction } from '../atom/extract.ts';
 import { type Push, readPush } from '../atom/push.ts';
 import { type DocumentFault, ExchangeError, faultOf } from '../errors.ts';
@@ -8,6 +9,7 @@ import { actorOf } from '../principal.ts';
 import type { QuarantineSummary, QuarantineView, ReadAgain } from '../store/operator.ts';
 import type { Store } from '../store/store.ts';
 import { type ApiDoor, access } from './access.ts';
+import * as examples from './examples.ts';
 import { rfc3339 } from './messages.ts';
 import {
   actor,
@@ -17,6 +19,8 @@ import {
   retryBody,
   takenAgain,
 } from './operator-schemas.ts';
+import { linkToNext, nextLink } from './paging.ts';
+import { refusing } from './refusals.ts';
 import { DEFAULT_PAGE } from './schemas.ts';
 
 export interface QuarantineOptions {
@@ -29,20 +33,52 @@ export interface QuarantineOptions {
 
 const ATOM = 'application/atom+xml';
 
-const replayDetail = {
-  summary: 'Take a document in again',
-  description:
-    'It is read by the present parser and configuration, and each entry is taken once. As application/atom+xml the body is an edited copy that is read in its place, kept beside it; the actor is then a query parameter. 400 or 422 when still nothing of it can be taken.',
-  tags: ['Operator'],
-  requestBody: {
-    content: {
-      'application/json': {
-        schema: { type: 'object', properties: { actor: { type: 'string' } } },
+/** What the description says of each route. */
+const details = {
+  replay: refusing(['not-found', 'conflict', 'unsupported-media-type'], {
+    operationId: 'replayQuarantined',
+    summary: 'Take a document in again',
+    description:
+      'It is read by the present parser and configuration, and each entry is taken once. As application/atom+xml the body is an edited copy that is read in its place, kept beside it; the actor is then a query parameter. 400 or 422 when still nothing of it can be taken.',
+    tags: ['Operator'],
+    requestBody: {
+      content: {
+        'application/json': {
+          schema: { type: 'object', properties: { actor: { type: 'string' } } },
+          example: { actor: 'on-call@example.test' },
+        },
+        [ATOM]: { schema: { type: 'string', format: 'binary' }, example: examples.entry },
       },
-      [ATOM]: { schema: { type: 'string', format: 'binary' } },
     },
+  }),
+  list: {
+    operationId: 'listQuarantined',
+    summary: 'Documents in quarantine, newest first',
+    tags: ['Operator'],
   },
-} satisfies DocumentDecoration;
+  get: refusing(['not-found'], {
+    operationId: 'getQuarantined',
+    summary: 'What is wrong with a document',
+    tags: ['Operator'],
+  }),
+  body: refusing(['not-found', 'conflict'], {
+    operationId: 'getQuarantinedBody',
+    summary: 'A document as it was pushed',
+    description: 'After gunzip. 409 when it was purged.',
+    tags: ['Operator'],
+    responses: {
+      200: {
+        description: 'The bytes',
+        content: {
+          'application/octet-stream': {
+            schema: { type: 'string', format: 'binary' },
+            example: examples.entry,
+          },
+        },
+      },
+    },
+  }),
+};
 
 /** `GET /quarantine`, `GET /quarantine/{id}` and its `/body`, `POST /quarantine/{id}/replay`. */
 export function quarantine(options: QuarantineOptions) {
@@ -51,16 +87,17 @@ export function quarantine(options: QuarantineOptions) {
     .use(access(door))
     .get(
       '/quarantine',
-      async ({ query: { cursor, limit } }) => {
+      async ({ query: { cursor, limit }, request, set }) => {
         const page = { limit: Number(limit ?? DEFAULT_PAGE), ...(cursor ? { cursor } : {}) };
         const { documents, next } = await store.operator.listQuarantined(page);
+        linkToNext(request, set.headers, next);
         return { documents: documents.map(summaryBody), ...(next ? { next } : {}) };
       },
       {
         scope: 'read',
         query: quarantineQuery,
-        response: { 200: quarantineList },
-        detail: { summary: 'Documents in quarantine, newest first', tags: ['Operator'] },
+        response: { 200: withHeaders(quarantineList, { Link: nextLink }) },
+        detail: details.list,
       },
     )
     .get(
@@ -69,7 +106,7 @@ export function quarantine(options: QuarantineOptions) {
       {
         scope: 'read',
         response: { 200: quarantineView },
-        detail: { summary: 'What is wrong with a document', tags: ['Operator'] },
+        detail: details.get,
       },
     )
     .get(
@@ -88,11 +125,7 @@ export function quarantine(options: QuarantineOptions) {
       },
       {
         scope: 'operate',
-        detail: {
-          summary: 'A document as it was pushed',
-          description: 'application/octet-stream, after gunzip. 409 when it was purged.',
-          tags: ['Operator'],
-        },
+        detail: details.body,
       },
     )
     .post(
@@ -110,7 +143,7 @@ export function quarantine(options: QuarantineOptions) {
         parse: 'arrayBuffer',
         query: t.Object({ actor: t.Optional(actor) }, { additionalProperties: false }),
         response: { 202: takenAgain },
-        detail: replayDetail,
+        detail: details.replay,
       },
     );
 }

@@ -1,8 +1,9 @@
 /** The shapes of the operator's API. */
-import type { Static } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
+import * as examples from './examples.ts';
 import { dateTime, digits, direction, instant, status } from './message-schemas.ts';
-import { icn, oneOf, pageLimit } from './schemas.ts';
+import { icn, nextCursor, oneOf, pageLimit } from './schemas.ts';
 
 /** How many messages one replay takes, and how fast, unless told. */
 export const DEFAULT_PACE = { limit: 1000, ratePerSecond: 50 };
@@ -24,7 +25,10 @@ const onlyThese = (fields: string) => ({
   error: `must be an object with ${fields} and nothing else`,
 });
 
-export const retryBody = t.Object({ actor: t.Optional(actor) }, onlyThese('perhaps an actor'));
+export const retryBody = t.Object(
+  { actor: t.Optional(actor) },
+  { ...onlyThese('perhaps an actor'), examples: [{ actor: 'on-call@example.test' }] },
+);
 
 export const dismissBody = t.Object(
   {
@@ -36,7 +40,10 @@ export const dismissBody = t.Object(
       description: 'Goes on the timeline; no patient data',
     }),
   },
-  onlyThese('actor and reason'),
+  {
+    ...onlyThese('actor and reason'),
+    examples: [{ actor: 'on-call@example.test', reason: 'The patient was called.' }],
+  },
 );
 
 const replayFilter = t.Object(
@@ -70,7 +77,7 @@ export const replayBody = t.Object(
       t.Boolean({ error: 'must be true or false', description: 'true unless told' }),
     ),
     limit: t.Optional(
-      t.Integer({
+      Type.Integer({
         minimum: 1,
         maximum: MAX_LIMIT,
         error: `must be a whole number from 1 to ${MAX_LIMIT}`,
@@ -78,7 +85,7 @@ export const replayBody = t.Object(
       }),
     ),
     ratePerSecond: t.Optional(
-      t.Integer({
+      Type.Integer({
         minimum: 1,
         maximum: MAX_RATE_PER_SECOND,
         error: `must be a whole number from 1 to ${MAX_RATE_PER_SECOND}`,
@@ -87,25 +94,32 @@ export const replayBody = t.Object(
     ),
     actor: t.Optional(actor),
   },
-  onlyThese('filter, all, dryRun, limit, ratePerSecond, actor'),
+  {
+    ...onlyThese('filter, all, dryRun, limit, ratePerSecond, actor'),
+    examples: [{ filter: { errorCode: 'mhv:503' }, dryRun: false, actor: 'on-call@example.test' }],
+  },
 );
 
 export type ReplayBody = Static<typeof replayBody>;
 
-export const dryRunAnswer = t.Object({
-  matching: t.Integer({ description: 'Messages that a replay without limit would take' }),
-  byErrorCode: t.Record(t.String(), t.Integer()),
-});
+export const dryRunAnswer = t.Object(
+  {
+    matching: Type.Integer({ description: 'Messages that a replay without limit would take' }),
+    byErrorCode: t.Record(t.String(), Type.Integer()),
+  },
+  { examples: [{ matching: 12, byErrorCode: { 'mhv:503': 12 } }] },
+);
 
-export const replayAnswer = t.Object({
-  replayed: t.Integer({ description: 'Equal to the limit: there may be more' }),
-});
+export const replayAnswer = t.Object(
+  { replayed: Type.Integer({ description: 'Equal to the limit: there may be more' }) },
+  { examples: [{ replayed: 12 }] },
+);
 
 const fault = t.Object({
   detail: t.String(),
   element: t.Optional(t.String()),
-  line: t.Optional(t.Integer()),
-  column: t.Optional(t.Integer()),
+  line: t.Optional(Type.Integer()),
+  column: t.Optional(Type.Integer()),
 });
 
 const quarantineSummary = {
@@ -115,34 +129,37 @@ const quarantineSummary = {
   }),
   sha256: t.String(),
   contentType: t.Optional(t.String()),
-  sizeBytes: t.Integer(),
+  sizeBytes: Type.Integer(),
   firstSeenAt: instant,
   lastSeenAt: instant,
-  pushes: t.Integer({ description: 'How often the same document was pushed' }),
-  faultCount: t.Integer(),
+  pushes: Type.Integer({ description: 'How often the same document was pushed' }),
+  faultCount: Type.Integer(),
   purgedAt: t.Optional(instant),
   replayedAt: t.Optional(instant),
 };
 
-export const quarantineList = t.Object({
-  documents: t.Array(t.Object(quarantineSummary)),
-  next: t.Optional(t.String({ description: 'cursor of the next page; absent on the last' })),
-});
+export const quarantineList = t.Object(
+  { documents: t.Array(t.Object(quarantineSummary)), next: t.Optional(nextCursor) },
+  { examples: [examples.quarantine] },
+);
 
-export const quarantineView = t.Object({
-  ...quarantineSummary,
-  faults: t.Array(fault),
-  replay: t.Optional(
-    t.Object({
-      actor: t.String(),
-      accepted: t.Integer(),
-      duplicates: t.Integer(),
-      rejected: t.Integer(),
-      faults: t.Array(fault),
-      editedSha256: t.Optional(t.String({ description: 'SHA-256 of the edited copy, if any' })),
-    }),
-  ),
-});
+export const quarantineView = t.Object(
+  {
+    ...quarantineSummary,
+    faults: t.Array(fault),
+    replay: t.Optional(
+      t.Object({
+        actor: t.String(),
+        accepted: Type.Integer(),
+        duplicates: Type.Integer(),
+        rejected: Type.Integer(),
+        faults: t.Array(fault),
+        editedSha256: t.Optional(t.String({ description: 'SHA-256 of the edited copy, if any' })),
+      }),
+    ),
+  },
+  { examples: [examples.quarantined] },
+);
 
 export const quarantineQuery = t.Object(
   {
@@ -154,8 +171,11 @@ export const quarantineQuery = t.Object(
   { additionalProperties: false },
 );
 
-export const takenAgain = t.Object({
-  accepted: t.Integer({ description: 'Entries that are now on disk' }),
-  duplicates: t.Integer({ description: 'Entries that were on disk already' }),
-  rejected: t.Integer({ description: 'Entries that still can not be taken' }),
-});
+export const takenAgain = t.Object(
+  {
+    accepted: Type.Integer({ description: 'Entries that are now on disk' }),
+    duplicates: Type.Integer({ description: 'Entries that were on disk already' }),
+    rejected: Type.Integer({ description: 'Entries that still can not be taken' }),
+  },
+  { examples: [examples.pushed] },
+);

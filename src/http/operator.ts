@@ -1,4 +1,5 @@
 /** What a person does to messages by hand: replay one, replay many, dismiss. */
+import { withHeaders } from '@elysiajs/openapi';
 import { Elysia, t } from 'elysia';
 import { ExchangeError } from '../errors.ts';
 import { actorOf } from '../principal.ts';
@@ -16,6 +17,8 @@ import {
   replayBody,
   retryBody,
 } from './operator-schemas.ts';
+import { refusing } from './refusals.ts';
+import { locationOf } from './schemas.ts';
 
 export interface OperatorOptions {
   store: Store;
@@ -37,13 +40,14 @@ export function operator({ store, door }: OperatorOptions) {
       {
         scope: 'operate',
         body: t.Optional(retryBody),
-        response: { 202: messageView },
-        detail: {
+        response: { 202: withHeaders(messageView, { Location: locationOf('the message') }) },
+        detail: refusing(['not-found', 'conflict'], {
+          operationId: 'retryMessage',
           summary: 'Replay one message',
           description:
             'A dead message goes again from the stage it died in, its attempts counted anew. Of a delivered one the destination is asked first, and only a clear no sends it again. A pending one becomes due. 409 when it is in hand, is a duplicate, or was purged.',
           tags: ['Operator'],
-        },
+        }),
       },
     )
     .post(
@@ -57,12 +61,13 @@ export function operator({ store, door }: OperatorOptions) {
         parse: 'json',
         body: dismissBody,
         response: { 200: messageView },
-        detail: {
+        detail: refusing(['not-found', 'conflict'], {
+          operationId: 'dismissMessage',
           summary: 'Say that a dead message needs nobody any more',
           description:
             'It leaves what is stuck and keeps its status, FAILED or INVALID. 409 when it is not dead.',
           tags: ['Operator'],
-        },
+        }),
       },
     )
     .post(
@@ -82,6 +87,7 @@ export function operator({ store, door }: OperatorOptions) {
         body: replayBody,
         response: { 200: dryRunAnswer, 202: replayAnswer },
         detail: {
+          operationId: 'replayMessages',
           summary: 'Replay all messages that match a filter',
           description:
             'A dry run unless dryRun is false: how many match, by error code. Without a status the filter takes those that were given up, FAILED and INVALID; SENT needs since. Dismissed, purged and duplicate messages and those in hand are left alone.',

@@ -1,17 +1,20 @@
 /** Errors as RFC 9457 problem documents. The only place where an error becomes an answer. */
 import { Elysia, type ValidationError } from 'elysia';
 import type { Logger } from 'pino';
-import { ExchangeError, type Fault } from '../errors.ts';
+import { type ErrorCode, ExchangeError, type Fault } from '../errors.ts';
 import { failureOf } from '../store/failures.ts';
 import { errorPage } from './console/error-page.tsx';
 
-const MEDIA_TYPE = 'application/problem+json';
+/** Of every refusal (RFC 9457). */
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
-const titles: Record<ExchangeError['code'], string> = {
+/** What each code says whatever the occasion. */
+export const titles: Record<ErrorCode, string> = {
   malformed: 'The document is malformed.',
   unauthorized: 'Credentials are missing or wrong.',
   forbidden: 'The caller may not do this.',
   'not-found': 'There is no such thing here.',
+  'method-not-allowed': 'The resource does not have this method.',
   conflict: 'It is not in a state for that.',
   'too-large': 'The request is too large.',
   'unsupported-media-type': 'The media type is not supported.',
@@ -22,12 +25,28 @@ const titles: Record<ExchangeError['code'], string> = {
   unavailable: 'The exchange is not available just now.',
 };
 
+/** A method and a path with parameters, such as `/messages/:id`. */
+export interface Route {
+  method: string;
+  path: string;
+}
+
+export interface ProblemsOptions {
+  log: Logger;
+  /** All routes of the app, asked when a request fits none. */
+  routes: () => Route[];
+}
+
 /** Turns whatever a handler throws into a problem document. Must be used before any route. */
-export function problems(log: Logger) {
+export function problems({ log, routes }: ProblemsOptions) {
   const handler = new Elysia({ name: 'problems' });
   return handler.onError({ as: 'global' }, ({ code, error, request, set }) => {
-    const answer = isForPeople(request) ? errorPage : problemResponse;
-    const known = toExchangeError(code, error);
+    const requestId = set.headers['x-request-id'] ?? '';
+    const answer = isForPeople(request)
+      ? errorPage
+      : (refusal: ExchangeError) => problemResponse(refusal, requestId);
+    const known =
+      code === 'NOT_FOUND' ? withoutRoute(request, routes()) : toExchangeError(code, error);
     set.status = known?.httpStatus ?? 500;
     if (known) return answer(known);
     const failure = failureOf(error);
@@ -43,36 +62,66 @@ export function problems(log: Logger) {
   });
 }
 
+/** Throws `too-large` when the request says that its body is; without a length the server counts. */
+export function checkLength({ headers }: Request, maxBytes: number): void {
+  if (Number(headers.get('content-length') ?? 0) <= maxBytes) return;
+  throw new ExchangeError('too-large', `A request may have ${maxBytes} bytes.`);
+}
+
 /** A browser at the console, as against a program. */
 function isForPeople({ url, headers }: Request): boolean {
   const isConsole = /^\/console(?:\/|$)/.test(new URL(url).pathname);
   return isConsole && (headers.get('accept') ?? '').includes('text/html');
 }
 
-/** The answer for one error: status, headers and `application/problem+json` body. */
-function problemResponse(error: ExchangeError): Response {
+/** A path that other methods have, or none (RFC 9110 §15.5.6). */
+function withoutRoute({ method, url }: Request, routes: Route[]): ExchangeError {
+  const { pathname } = new URL(url);
+  const allow = routes.filter((route) => fits(route.path, pathname)).map((route) => route.method);
+  if (allow.length === 0) return new ExchangeError('not-found', 'No such route.');
+  const methods = [...new Set(allow)].toSorted();
+  const detail = `${method.slice(0, 10)} is none of ${methods.join(', ')}.`;
+  return new ExchangeError('method-not-allowed', detail, { allow: methods });
+}
+
+function fits(pattern: string, pathname: string): boolean {
+  const wanted = pattern.split('/');
+  const given = pathname.split('/');
+  return (
+    wanted.length === given.length &&
+    wanted.every((part, n) => (part.startsWith(':') ? given[n] !== '' : part === given[n]))
+  );
+}
+
+/** What a problem document says of one error; `instance` names the request, as the log does. */
+export function problemOf(error: ExchangeError, requestId: string) {
   const { code, message, httpStatus, line, column, element, faults } = error;
-  const { retryAfterSeconds, challenge } = error;
-  const body = {
+  return {
     type: `urn:sm-exchange:problem:${code}`,
     title: titles[code],
     status: httpStatus,
     detail: message,
+    instance: `urn:sm-exchange:request:${requestId}`,
     line,
     column,
     element,
     errors: faults,
   };
-  const headers = new Headers({ 'Content-Type': MEDIA_TYPE });
+}
+
+/** The answer for one error: status, headers and `application/problem+json` body. */
+function problemResponse(error: ExchangeError, requestId: string): Response {
+  const { code, httpStatus, retryAfterSeconds, challenge, allow } = error;
+  const headers = new Headers({ 'Content-Type': PROBLEM_MEDIA_TYPE });
+  if (allow) headers.set('Allow', allow.join(', '));
   if (retryAfterSeconds !== undefined) headers.set('Retry-After', String(retryAfterSeconds));
   if (code === 'unauthorized') headers.set('WWW-Authenticate', challenge ?? 'Bearer');
   if (code === 'forbidden' && challenge) headers.set('WWW-Authenticate', challenge);
-  return new Response(JSON.stringify(body), { status: httpStatus, headers });
+  return new Response(JSON.stringify(problemOf(error, requestId)), { status: httpStatus, headers });
 }
 
 function toExchangeError(code: unknown, error: unknown): ExchangeError | undefined {
   if (error instanceof ExchangeError) return error;
-  if (code === 'NOT_FOUND') return new ExchangeError('not-found', 'No such route.');
   // Elysia wraps what is thrown before the body is read.
   if (code === 'PARSE' && error instanceof Error && error.cause instanceof ExchangeError) {
     return error.cause;

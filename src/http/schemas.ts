@@ -46,3 +46,6 @@ export const DEFAULT_PAGE = 50;
 export const nextCursor = Type.String({
   description: 'cursor of the next page; absent on the last',
 });
+
+/** Of an answer that says where to look later. */
+export const locationOf = (what: string) => Type.String({ description: `Path of ${what}` });

@@ -1,10 +1,15 @@
 /** Create session: MHV names a patient who logs in, and asks whether their history has arrived. */
+
+import { withHeaders } from '@elysiajs/openapi';
+import { Type } from '@sinclair/typebox';
 import { Elysia, t } from 'elysia';
 import type { SessionView, Store } from '../store/store.ts';
 import type { RequestTelemetry } from '../telemetry/requests.ts';
 import { type ApiDoor, access } from './access.ts';
+import * as examples from './examples.ts';
 import { instant } from './message-schemas.ts';
-import { cernerId, icn, idOfMpi, oneOf } from './schemas.ts';
+import { refusing } from './refusals.ts';
+import { cernerId, icn, idOfMpi, locationOf, oneOf } from './schemas.ts';
 
 export interface SessionsOptions {
   store: Store;
@@ -24,23 +29,32 @@ const session = {
     description: 'FINISHED only when every listed message was delivered',
   }),
   syncComplete: t.Boolean({ description: 'True: stop waiting. It does not mean success.' }),
-  listed: t.Integer({ description: 'Messages that OH has listed so far' }),
-  delivered: t.Integer({ description: 'How many of those MHV has' }),
+  listed: Type.Integer({ description: 'Messages that OH has listed so far' }),
+  delivered: Type.Integer({ description: 'How many of those MHV has' }),
   error: t.Optional(t.String()),
 };
 
-const answer = t.Object(session);
-const timeline = t.Object({
-  ...session,
-  events: t.Array(
-    t.Object({
-      at: instant,
-      event: oneOf(['asked', 'identified', 'retry', 'given up', 'listed']),
-      detail: t.Optional(t.String()),
-    }),
-    { description: 'What happened to the history as a whole, oldest first; the latest 50' },
-  ),
-});
+const answer = t.Object(session, { examples: [examples.session] });
+const timeline = t.Object(
+  {
+    ...session,
+    events: t.Array(
+      t.Object({
+        at: instant,
+        event: oneOf(['asked', 'identified', 'retry', 'given up', 'listed']),
+        detail: t.Optional(t.String()),
+      }),
+      { description: 'What happened to the history as a whole, oldest first; the latest 50' },
+    ),
+  },
+  { examples: [examples.sessionTimeline] },
+);
+
+const sessionBody = t.Object(
+  { icn, cernerId: t.Optional(cernerId) },
+  { additionalProperties: false, examples: [{ icn: '1000104729V004321' }] },
+);
+const LOCATION = { Location: locationOf('the session') };
 
 /** `POST /sessions`, `GET /sessions/{icn}`. */
 export function sessions({ store, door, authority, requests }: SessionsOptions) {
@@ -66,9 +80,10 @@ export function sessions({ store, door, authority, requests }: SessionsOptions) 
       {
         scope: 'send',
         parse: 'json',
-        body: t.Object({ icn, cernerId: t.Optional(cernerId) }, { additionalProperties: false }),
-        response: { 200: answer, 202: answer },
+        body: sessionBody,
+        response: { 200: withHeaders(answer, LOCATION), 202: withHeaders(answer, LOCATION) },
         detail: {
+          operationId: 'createSession',
           summary: 'A patient logs in',
           description:
             '202 while the history of a new patient loads, 200 when it is there. After an ERROR the load starts anew.',
@@ -89,7 +104,11 @@ export function sessions({ store, door, authority, requests }: SessionsOptions) 
         scope: 'read',
         params: t.Object({ icn }),
         response: { 200: timeline },
-        detail: { summary: "How far a patient's history has come", tags: ['Sessions'] },
+        detail: refusing(['invalid'], {
+          operationId: 'getSession',
+          summary: "How far a patient's history has come",
+          tags: ['Sessions'],
+        }),
       },
     );
 }

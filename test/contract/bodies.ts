@@ -29,6 +29,7 @@ export function valueOf(
   if (described === undefined) throw new BodyFault(`media type ${mediaType} is not documented`);
   switch (mediaType) {
     case 'application/json':
+    case 'application/problem+json':
       return jsonOf(decode(bytes, contentType));
     case 'application/xml':
       return xmlOf(decode(bytes, contentType));

@@ -46,7 +46,7 @@ export function createCheck(contract: Contract): Check {
       return faults.map((fault) => `${operation.id} request ${fault}`);
     },
     response(operation, response) {
-      const faults = responseFaults(validate, operation, response);
+      const faults = responseFaults(contract, validate, operation, response);
       return faults.map((fault) => `${operation.id} response ${fault}`);
     },
   };
@@ -172,6 +172,7 @@ function requestBodyFaults(
  * with one of any type. A success has the body described, or none.
  */
 function responseFaults(
+  contract: Contract,
   validate: Validate,
   { responses }: Operation,
   { status, headers, bytes }: WireResponse,
@@ -181,7 +182,7 @@ function responseFaults(
   const faults = Object.entries(answer.headers ?? {}).flatMap(([name, { required, schema }]) => {
     const value = headers.get(name);
     if (value === null) return required ? [`${status} header.${name} is required`] : [];
-    return validate(`${status} header.${name}`, schema, value);
+    return validate(`${status} header.${name}`, schema, typed(contract, schema, value));
   });
   const { content } = answer;
   const isEmpty = bytes.byteLength === 0;

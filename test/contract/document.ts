@@ -1,4 +1,4 @@
-/** The OpenAPI 3.1 documents of Oracle Health Messaging and of MHV, as what a check needs of them. */
+/** OpenAPI 3.1 documents as what a check needs of them: Oracle Health Messaging's, MHV's, and our own. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -56,11 +56,11 @@ export interface Contract {
 
 interface Source {
   servers: { url: string }[];
-  security: Record<string, unknown>[];
+  security?: Record<string, unknown>[];
   paths: Record<string, Record<string, unknown>>;
   components: {
     schemas: Record<string, Schema>;
-    securitySchemes: Record<string, { name: string }>;
+    securitySchemes: Record<string, { name?: string }>;
   };
 }
 
@@ -79,7 +79,11 @@ const OPEN_BELOW = new Set(['allOf', 'if', 'not', 'contains']);
 export function readContract(name: 'oh-messaging' | 'mhv-sm'): Contract {
   const text = readFileSync(join(import.meta.dir, `${name}.openapi.yaml`), 'utf8');
   const source = parse(text) as Contract['raw'];
-  const raw = closed(source, source.components.schemas);
+  return contractOf(closed(source, source.components.schemas));
+}
+
+/** What a check needs of a document. */
+export function contractOf(raw: Contract['raw']): Contract {
   return {
     bases: raw.servers.map(({ url }) => baseOf(url)),
     operations: Object.entries(raw.paths).flatMap(([path, item]) => operationsOf(raw, path, item)),
@@ -98,7 +102,7 @@ export function resolve<T>(root: unknown, node: T): T {
 }
 
 function baseOf(url: string): RegExp {
-  const path = url.replace(/^https?:\/\/[^/]+/, '');
+  const path = url.replace(/^https?:\/\/[^/]+/, '').replace(/\/$/, '');
   return new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}(?=/)`);
 }
 
@@ -108,7 +112,7 @@ function operationsOf(raw: Source, path: string, item: Record<string, unknown>):
     const source = item[method] as OperationSource;
     const parameters = [...shared, ...(source.parameters ?? [])];
     const responses = Object.entries(source.responses).map(
-      ([status, answer]) => [status, resolve(raw, answer)] as const,
+      ([status, answer]) => [status, answerOf(raw, resolve(raw, answer) as AnswerOf)] as const,
     );
     const body = resolve(raw, source.requestBody) as RequestBody | undefined;
     return {
@@ -119,11 +123,16 @@ function operationsOf(raw: Source, path: string, item: Record<string, unknown>):
       parameters: parameters.map((parameter) => resolve(raw, parameter) as Parameter),
       ...(body === undefined ? {} : { body }),
       responses: Object.fromEntries(responses) as Operation['responses'],
-      security: (source.security ?? raw.security).map((scheme) =>
+      security: (source.security ?? raw.security ?? []).map((scheme) =>
         Object.keys(scheme).map((name) => raw.components.securitySchemes[name]?.name ?? name),
       ),
     };
   });
+}
+
+function answerOf(raw: Source, { headers = {}, ...answer }: AnswerOf): AnswerOf {
+  const fields = Object.entries(headers).map(([name, field]) => [name, resolve(raw, field)]);
+  return { ...answer, headers: Object.fromEntries(fields) as NonNullable<AnswerOf['headers']> };
 }
 
 /**

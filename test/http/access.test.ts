@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test';
 import { FailedAttempts, WRONG_TOKENS } from '../../src/access/attempts.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createClientOf } from '../../src/http/client.ts';
+import { RateLimit } from '../../src/http/rate-limit.ts';
 import type { Scope } from '../../src/principal.ts';
 import { createTelemetry } from '../../src/telemetry/telemetry.ts';
 import { START, setup, token } from './setup.ts';
@@ -115,6 +116,7 @@ test('no route is open but those that are meant to be', () => {
     },
     door: {
       authenticate: () => Promise.reject(new Error('nobody calls')),
+      limit: new RateLimit({ max: 0, windowMs: 60_000, maxCallers: 1 }, () => 0),
       failures: new FailedAttempts(WRONG_TOKENS, () => 0),
       clientOf: createClientOf(0),
     },

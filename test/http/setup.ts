@@ -12,11 +12,13 @@ import { type AppOptions, createApp } from '../../src/http/app.ts';
 import type { FeedAuth } from '../../src/http/auth.ts';
 import { createClientOf } from '../../src/http/client.ts';
 import { createVisitorOf } from '../../src/http/console/visitor.ts';
+import { RateLimit } from '../../src/http/rate-limit.ts';
 import type { EnvironmentToken, Scope } from '../../src/principal.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createTelemetry } from '../../src/telemetry/telemetry.ts';
 import { afterwards } from '../afterwards.ts';
+import { startWitness } from './witness.ts';
 
 export const START = Date.UTC(2025, 9, 8, 14, 0, 0);
 const MESSAGING = 'http://oh.invalid/messaging/demo/service';
@@ -27,7 +29,10 @@ export function token(secret: string, ...scopes: Scope[]): EnvironmentToken {
 }
 
 export interface Site {
+  /** Before which a witness stands, see witness.ts. */
   url: string;
+  /** The exchange itself. */
+  direct: string;
   path: string;
   store: Store;
   query: <T>(sql: string) => T[];
@@ -40,7 +45,11 @@ export interface Site {
 }
 
 export function setup(
-  { apiTokens = [], ...auth }: Partial<FeedAuth> & { apiTokens?: EnvironmentToken[] } = {},
+  {
+    apiTokens = [],
+    requestsPerMinute = 0,
+    ...auth
+  }: Partial<FeedAuth> & { apiTokens?: EnvironmentToken[]; requestsPerMinute?: number } = {},
   maxBacklog = 1000,
   options: Partial<AppOptions> | ((store: Store) => Partial<AppOptions>) = {},
 ): Site {
@@ -81,6 +90,10 @@ export function setup(
         environmentTokens: apiTokens,
         store: store.access,
       }),
+      limit: new RateLimit(
+        { max: requestsPerMinute, windowMs: 60_000, maxCallers: 2 },
+        auth.now ?? (() => START),
+      ),
       failures: new FailedAttempts(WRONG_TOKENS, auth.now ?? (() => START)),
       clientOf: createClientOf(0),
     },
@@ -96,9 +109,12 @@ export function setup(
   });
   app.listen({ hostname: '127.0.0.1', port: 0 });
   afterwards(() => app.server?.stop(true));
-  const url = app.server?.url.origin ?? '';
+  const direct = app.server?.url.origin ?? '';
+  const { url, stop } = startWitness(direct);
+  afterwards(stop);
   return {
     url,
+    direct,
     path,
     store,
     log,
