@@ -189,6 +189,7 @@ async function waitFor({ store, watch, clock }: Around, ids: string[]): Promise<
       await watch.look();
       await clock.sleep(POLL_MS);
     }
+    watch.end();
   } finally {
     progress.stop();
   }

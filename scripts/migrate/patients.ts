@@ -102,6 +102,7 @@ async function loadAll(around: Around, icns: string[]): Promise<Map<string, Sess
         await clock.sleep(mayAsk() ? Math.min(POLL_MS, pace.waitMs()) : POLL_MS);
       }
     }
+    watch.end();
   } finally {
     progress.stop();
   }

@@ -19,6 +19,8 @@ export class Unattended extends Error {}
 export interface Watch {
   /** Says what has changed, at most once a second. Throws Unattended. */
   look(): Promise<void>;
+  /** Everything has arrived: whoever was missed polls, or did, between two looks. */
+  end(): void;
   /** Does the work, again and again while the store is `unavailable`, and says so once. */
   untilTaken<T>(work: () => Promise<T>): Promise<T>;
   /** Says what something waits for: each reason once, 20 at most. */
@@ -37,10 +39,14 @@ export function createWatch(options: WatchOptions): Watch {
   let isPaused = false;
   let isRefused = false;
 
+  function end(): void {
+    if (unpolledSince !== undefined) say('An exchange polls the file; going on.');
+    unpolledSince = undefined;
+  }
+
   async function lookForPoller(): Promise<void> {
     if ((await store.upkeep.polledBy()) !== 'nowhere') {
-      if (unpolledSince !== undefined) say('An exchange polls the file; going on.');
-      unpolledSince = undefined;
+      end();
       return;
     }
     const waitS = Math.round(waitMs / 1000);
@@ -72,6 +78,7 @@ export function createWatch(options: WatchOptions): Watch {
 
   return {
     look,
+    end,
     async untilTaken(work) {
       for (;;) {
         try {

@@ -1,10 +1,10 @@
 /** Characters, names and white space of XML 1.0 (fifth edition, §2.2, §2.3), read off a text at a place. */
 
-/** The elements that hold long text, most often nothing else (RFC 4287 §4.1.3, §4.2.13). */
-export const PROSE_ELEMENTS = ['content', 'summary'];
-
 /** What XML 1.0 §2.2 allows nowhere. Surrogates pass: the decoder gives none that is alone. */
 export const ILLEGAL_CHARACTER = /[^\t\n\u0020-\uFFFD]/;
+
+/** Stands for text that was cut out: none of these characters, so no document holds one. */
+export const CUT_OUT = '\uFFFF';
 
 const SPACE = 1;
 const NAME_CHARACTER = 2;

@@ -1,3 +1,5 @@
+import { ExchangeError } from '../errors.ts';
+
 /** Where in a document something is, for a person with an editor: line and column, both from 1. */
 export interface Position {
   line: number;
@@ -34,4 +36,10 @@ function lineStartsOf(text: string): number[] {
   const starts = [0];
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
   return starts;
+}
+
+/** An error about what stands at one place: `malformed`, with line and column. */
+export function malformedAt({ line, column }: Position, what: string): ExchangeError {
+  const message = `${what} (line ${line}, column ${column}).`;
+  return new ExchangeError('malformed', message, { line, column });
 }

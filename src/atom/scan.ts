@@ -8,18 +8,21 @@
 import { ExchangeError } from '../errors.ts';
 import { declarationFault, startsWithDeclaration } from './declaration.ts';
 import type { AtomLimits } from './limits.ts';
-import { ILLEGAL_CHARACTER, nameEnd, PROSE_ELEMENTS, shownName, spaceEnd } from './names.ts';
-import type { Positions } from './position.ts';
+import { CUT_OUT, ILLEGAL_CHARACTER, nameEnd, shownName, spaceEnd } from './names.ts';
+import { malformedAt, type Positions } from './position.ts';
 import { namesLegalCharacter, REFERENCE_AT } from './references.ts';
 
 export interface Scanned {
-  /** The document without XML declaration, comments and processing instructions. */
+  /** The document without declaration, comments and instructions; a `CUT_OUT` for each of `texts`. */
   body: string;
+  /** Long pieces of text, as written, in document order. */
+  texts: string[];
   /** Offset in the scanned text of each element's start tag, in document order. */
   starts: number[];
-  /** No element of `PROSE_ELEMENTS` holds an element or a CDATA section. */
-  isProsePlain: boolean;
 }
+
+/** From so many characters on text is cut out: the library puts it together character by character. */
+const LONG_TEXT_CHARACTERS = 12;
 
 /**
  * Checks that `text` is a well-formed XML 1.0 document (namespaces apart) without document type
@@ -45,9 +48,9 @@ class Scanner {
   readonly #starts: number[] = [];
   readonly #openNames: string[] = [];
   readonly #kept: string[] = [];
+  readonly #texts: string[] = [];
   #keptFrom = 0;
   #references = 0;
-  #isProsePlain = true;
   #nextAmpersand: number;
   #nextSectionEnd: number;
 
@@ -75,7 +78,7 @@ class Scanner {
     }
     if (this.#starts.length === 0) throw this.#fault(text.length, 'The document has no element');
     this.#kept.push(text.slice(this.#keptFrom));
-    return { body: this.#kept.join(''), starts: this.#starts, isProsePlain: this.#isProsePlain };
+    return { body: this.#kept.join(''), texts: this.#texts, starts: this.#starts };
   }
 
   #declaration(): number {
@@ -97,9 +100,13 @@ class Scanner {
     this.#checkReferences(end);
     if (this.#nextSectionEnd < end) {
       if (this.#nextSectionEnd < start) this.#nextSectionEnd = this.#find(']]>', start);
-      if (this.#nextSectionEnd < end)
-        throw this.#fault(this.#nextSectionEnd, 'A bare "]]>" in text');
+      const at = this.#nextSectionEnd;
+      if (at < end) throw this.#fault(at, 'A bare "]]>" in text');
     }
+    if (end - start < LONG_TEXT_CHARACTERS) return;
+    this.#texts.push(this.#text.slice(start, end));
+    this.#kept.push(this.#text.slice(this.#keptFrom, start), CUT_OUT);
+    this.#keptFrom = end;
   }
 
   #outsideRoot(at: number): ExchangeError {
@@ -155,7 +162,6 @@ class Scanner {
         throw this.#fault(at, 'A CDATA section outside the root element');
       const end = this.#endOf(']]>', at + 9, 'A CDATA section is not closed', at);
       this.#passOver(end);
-      this.#noteMarkup();
       return end;
     }
     if (/^<!doctype/i.test(text.slice(at, at + 9))) {
@@ -186,7 +192,6 @@ class Scanner {
     if (end === at + 1) throw this.#fault(at, 'A "<" that starts no element');
     const name = text.slice(at + 1, end);
     if (this.#openNames.length === 0) this.#checkRoot(at, name);
-    this.#noteMarkup();
     const { maxElements, maxDepth } = this.#limits;
     if (this.#starts.push(at) > maxElements) throw this.#excess(at, `${maxElements} elements`);
     const tagEnd = this.#attributes(at, end);
@@ -200,11 +205,6 @@ class Scanner {
     if (this.#openNames.push(name) > maxDepth)
       throw this.#excess(at, `${maxDepth} nested elements`);
     return tagEnd + 1;
-  }
-
-  #noteMarkup(): void {
-    const parent = this.#openNames.at(-1);
-    if (parent !== undefined && PROSE_ELEMENTS.includes(parent)) this.#isProsePlain = false;
   }
 
   #checkRoot(at: number, name: string): void {
@@ -287,14 +287,12 @@ class Scanner {
   }
 
   #fault(at: number, what: string): ExchangeError {
-    const { line, column } = this.#positions.at(at);
-    const message = `${what} (line ${line}, column ${column}).`;
-    return new ExchangeError('malformed', message, { line, column });
+    return malformedAt(this.#positions.at(at), what);
   }
 
   #excess(at: number, limit: string): ExchangeError {
-    const { line, column } = this.#positions.at(at);
-    const message = `The document has more than ${limit} (line ${line}).`;
-    return new ExchangeError('too-large', message, { line, column });
+    const position = this.#positions.at(at);
+    const message = `The document has more than ${limit} (line ${position.line}).`;
+    return new ExchangeError('too-large', message, position);
   }
 }

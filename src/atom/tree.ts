@@ -5,8 +5,8 @@
 import { type X2jOptions, XMLParser } from 'fast-xml-parser';
 import { ExchangeError } from '../errors.ts';
 import type { AtomLimits } from './limits.ts';
-import { nameEnd, PROSE_ELEMENTS, shownName } from './names.ts';
-import { type Position, Positions } from './position.ts';
+import { CUT_OUT, nameEnd, shownName } from './names.ts';
+import { malformedAt, type Position, Positions } from './position.ts';
 import { decodeReferences } from './references.ts';
 import { scanXml } from './scan.ts';
 
@@ -44,10 +44,10 @@ export interface XmlDocument {
  */
 export function parseXml(text: string, limits: AtomLimits): XmlDocument {
   const positions = new Positions(text);
-  const { body, starts, isProsePlain } = scanXml(text, limits, positions);
+  const { body, texts, starts } = scanXml(text, limits, positions);
   const position = (ordinal: number) => positions.at(starts[ordinal] ?? 0);
-  const resolver = new Resolver(position);
-  const root = library(body, isProsePlain).find((node) => tagOf(node) !== TEXT);
+  const resolver = new Resolver(position, texts);
+  const root = library(body).find((node) => tagOf(node) !== TEXT);
   if (root === undefined) throw refusedByLibrary();
   return {
     root: resolver.element(root, OUTERMOST_SCOPE),
@@ -120,16 +120,9 @@ const options: X2jOptions = {
 };
 const parser = new XMLParser(options);
 
-// The library puts text together character by character, but cuts out what a stop node holds in one
-// piece, unread. Where the scan found nothing in it but text that is the same, in half the time.
-const parserOfPlainProse = new XMLParser({
-  ...options,
-  stopNodes: PROSE_ELEMENTS.map((name) => `..${name}`),
-});
-
-function library(body: string, isProsePlain: boolean): LibraryNode[] {
+function library(body: string): LibraryNode[] {
   try {
-    return (isProsePlain ? parserOfPlainProse : parser).parse(body) as LibraryNode[];
+    return parser.parse(body) as LibraryNode[];
   } catch {
     // Not met so far: whatever the library throws on is refused by the scan before.
     throw refusedByLibrary();
@@ -162,10 +155,13 @@ const NO_ATTRIBUTES: readonly XmlAttribute[] = [];
 
 class Resolver {
   readonly #position: (ordinal: number) => Position;
+  /** Those that the scan cut out, the next one last. */
+  readonly #texts: string[];
   #count = 0;
 
-  constructor(position: (ordinal: number) => Position) {
+  constructor(position: (ordinal: number) => Position, texts: string[]) {
     this.#position = position;
+    this.#texts = texts.toReversed();
   }
 
   element(node: LibraryNode, outer: Scope): XmlElement {
@@ -179,11 +175,17 @@ class Resolver {
     const children: (XmlElement | string)[] = [];
     for (const child of node[tag] as readonly LibraryNode[]) {
       const text = child[TEXT];
-      if (text !== undefined) children.push(decodeReferences(text));
+      if (text !== undefined) children.push(decodeReferences(this.#whole(text)));
       else if (child[CDATA] === undefined) children.push(this.element(child, scope));
       else children.push(child[CDATA][0]?.[TEXT] ?? '');
     }
     return { namespace, name, ordinal, attributes, children };
+  }
+
+  /** The text with what was cut out of it back in its place. */
+  #whole(text: string): string {
+    if (text === CUT_OUT) return this.#texts.pop() ?? '';
+    return text.includes(CUT_OUT) ? text.replaceAll(CUT_OUT, () => this.#texts.pop() ?? '') : text;
   }
 
   #scope(raw: Record<string, string>, outer: Scope, ordinal: number): Scope {
@@ -257,9 +259,7 @@ class Resolver {
   }
 
   #fault(ordinal: number, what: string): ExchangeError {
-    const position = this.#position(ordinal);
-    const message = `${what} (line ${position.line}, column ${position.column}).`;
-    return new ExchangeError('malformed', message, position);
+    return malformedAt(this.#position(ordinal), what);
   }
 }
 

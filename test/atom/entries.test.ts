@@ -143,6 +143,22 @@ describe('what identifies a version of an entry', () => {
     expect(entryOf(`${id}<updated>${date}</updated>`)?.updatedAt).toBe(instant);
   });
 
+  test('long and short pieces of text keep their places, whatever stands between them', () => {
+    const summary =
+      'Short, <!-- then -->a much longer piece &amp; a reference, <?then?>another long piece of it, <![CDATA[a <section> with a & in it, ]]>end &lt; of it.';
+    const content =
+      '<div xmlns="http://www.w3.org/1999/xhtml">The first long piece of it, <b>b</b>, <i>the long middle of it, </i>c, and a long last piece.</div>';
+    const { entries } = feedAround(
+      `<entry>${id}${updated}<summary>${summary}</summary><content type="xhtml">${content}</content></entry>`,
+    );
+    expect(entries[1]?.summary?.text).toBe(
+      'Short, a much longer piece & a reference, another long piece of it, a <section> with a & in it, end < of it.',
+    );
+    expect(entries[1]?.content?.text).toBe(
+      'The first long piece of it, b, the long middle of it, c, and a long last piece.',
+    );
+  });
+
   test('a bad publication date and a bad hint of a parent sink nothing', () => {
     const entry = entryOf(
       `${id}${updated}<published>once</published><in-reply-to xmlns="http://purl.org/syndication/thread/1.0" href="https://["/>`,

@@ -61,6 +61,7 @@ describe('what is not XML 1.0 is refused with its line', () => {
     [inFeed('\u0000'), 'A character that XML 1.0 does not allow', 2],
     [inFeed('<!-- \u001b -->'), 'A character that XML 1.0 does not allow', 2],
     [inFeed('\ufffe'), 'A character that XML 1.0 does not allow', 2],
+    [inFeed('\uffff'), 'A character that XML 1.0 does not allow', 2],
     [inFeed('a ]]> b'), 'A bare "]]>" in text', 2],
     [inFeed('<![CDATA[ a ]]>]]>'), 'A bare "]]>" in text', 2],
     [inFeed('<![CDATA[ a'), 'A CDATA section is not closed', 2],

@@ -81,6 +81,16 @@ test('nobody who polls the file is said once, and so is somebody who does again'
   ]);
 });
 
+test('somebody who polls, and is done before the next look, is said too', async () => {
+  const { said, file, watch, look } = lookout(60_000);
+  watch.end();
+  file.by = 'nowhere';
+  await look(1000);
+  watch.end();
+  watch.end();
+  expect(said.slice(1)).toEqual(['An exchange polls the file; going on.']);
+});
+
 test('the wait for somebody who polls has an end, which counts anew each time', async () => {
   const { file, look } = lookout(60_000);
   file.by = 'nowhere';
