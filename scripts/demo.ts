@@ -73,6 +73,7 @@ if (process.argv.includes('--exit') || running.length === 0) {
 }
 console.log(`\nStill running. The operator console: ${exchange}/console`);
 console.log(`The file:  sqlite3 ${databasePath} 'SELECT * FROM timeline'`);
+console.log(`The log:   ${join(folder, 'exchange.log')}`);
 console.log('Ctrl-C stops everything and removes the file.');
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void stopAll().then(() => process.exit(0)));

@@ -4,11 +4,17 @@ import type { Elysia } from 'elysia';
 import { render } from 'preact-render-to-string';
 import stylesPath from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' };
 import bundlePath from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' };
+import ownStyles from './openapi.css' with { type: 'text' };
 import { completed, components, type Operation } from './refusals.ts';
 
 const BUNDLE = Bun.file(bundlePath);
 const STYLES = Bun.file(stylesPath);
-const START = `SwaggerUIBundle({ url: '/openapi/json', dom_id: '#swagger-ui', validatorUrl: null });`;
+/** Its own colours for a dark room stand under a class of the root element. */
+const START = `const dark = matchMedia('(prefers-color-scheme: dark)');
+const follow = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
+dark.addEventListener('change', follow);
+follow();
+SwaggerUIBundle({ url: '/openapi/json', dom_id: '#swagger-ui', validatorUrl: null });`;
 
 /** `GET /openapi`, `/openapi/json`, and what the page needs. */
 export function description() {
@@ -27,7 +33,8 @@ export function description() {
       )
       .get('/openapi/assets/start.js', () => file(START, 'text/javascript'), HIDDEN)
       .get('/openapi/assets/swagger-ui-bundle.js', () => file(BUNDLE, 'text/javascript'), HIDDEN)
-      .get('/openapi/assets/swagger-ui.css', () => file(STYLES, 'text/css'), HIDDEN);
+      .get('/openapi/assets/swagger-ui.css', () => file(STYLES, 'text/css'), HIDDEN)
+      .get('/openapi/assets/page.css', () => file(ownStyles, 'text/css'), HIDDEN);
 }
 
 /** Of every route of the app (OpenAPI 3.1). */
@@ -68,8 +75,11 @@ function DescriptionPage() {
     <html lang="en">
       <head>
         <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>SM Exchange API</title>
+        <link rel="icon" href="data:," />
         <link rel="stylesheet" href="/openapi/assets/swagger-ui.css" />
+        <link rel="stylesheet" href="/openapi/assets/page.css" />
       </head>
       <body>
         <div id="swagger-ui" />

@@ -68,6 +68,13 @@ async function complaintsOf(page: Page): Promise<string[]> {
   );
 }
 
+/** By how many pixels the page goes beyond its window. */
+async function tooWide(page: Page): Promise<number> {
+  return page.evaluate<number>(
+    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+  );
+}
+
 test.skipIf(!hasChromium).each([
   ['wide and light', 1280, 'light'],
   ['wide and dark', 1280, 'dark'],
@@ -85,10 +92,7 @@ test.skipIf(!hasChromium).each([
     for (const path of pathsOf(city)) {
       await page.goto(city.exchange.url + path);
       expect([path, await complaintsOf(page)]).toEqual([path, []]);
-      const tooWide = await page.evaluate(
-        'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-      );
-      expect([path, tooWide]).toEqual([path, 0]);
+      expect([path, await tooWide(page)]).toEqual([path, 0]);
     }
     for (const button of ['Show the contents', 'Show the document']) {
       const path = button.endsWith('contents') ? 'messages' : 'quarantine';
@@ -102,6 +106,31 @@ test.skipIf(!hasChromium).each([
     await page.context().close();
   },
   TIMEOUT_MS,
+);
+
+inChromium(
+  'the page of the API fits a phone, in light and dark, and asks for nothing that is not there',
+  async () => {
+    const city = await setup();
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const page = await openWindow(browser, {
+        viewport: { width: 390, height: 844 },
+        colorScheme,
+      });
+      const refusals: string[] = [];
+      page.on('console', (message) => {
+        if (message.type() === 'error') refusals.push(message.text());
+      });
+      await page.goto(`${city.exchange.url}/openapi`);
+      await page.getByText('Send a message to Oracle Health').click();
+      await page.getByText('The Idempotency-Key was used before.').first().waitFor();
+      expect(await tooWide(page)).toBe(0);
+      const back = 'getComputedStyle(document.documentElement).backgroundColor';
+      expect((await page.evaluate(back)) === 'rgba(0, 0, 0, 0)').toBe(colorScheme === 'light');
+      expect(refusals).toEqual([]);
+      await page.context().close();
+    }
+  },
 );
 
 inChromium('with the keyboard alone a message is searched for and opened', async () => {

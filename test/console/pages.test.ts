@@ -1,71 +1,12 @@
 /** The console's pages over HTTP, as a browser without scripts gets them. */
 import { expect, test } from 'bun:test';
-import type { AppOptions } from '../../src/http/app.ts';
-import { createVisitorOf } from '../../src/http/console/visitor.ts';
-import type { Role } from '../../src/principal.ts';
-import { roleScopes } from '../../src/principal.ts';
-import { START, setup } from '../http/setup.ts';
-import { entry, send, toMhv, toOh } from '../store/setup.ts';
+import { START } from '../http/setup.ts';
+import { entry, send, toMhv } from '../store/setup.ts';
+import { refused, site } from './site.ts';
 
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror='alert(2)'>`;
 const ICN = '1012345678V123456';
 const BODY = 'May I have a refill?';
-
-/** A site whose visitor has the role; the proxy's header is the role. */
-function site(role: Role = 'operator', options: Partial<AppOptions> = {}) {
-  const made = setup({ mode: 'none' }, 1000, (store) => ({
-    ...options,
-    console: {
-      visitorOf: createVisitorOf({
-        store,
-        mode: 'required',
-        proxy: {
-          header: 'x-role',
-          verify: async (name) =>
-            name === role
-              ? { name: `jwt:${name}`, kind: 'jwt', scopes: roleScopes[role] }
-              : undefined,
-        },
-        formKey: new Uint8Array(32),
-      }),
-      login: async () => undefined,
-      clientOf: () => ({ address: '192.0.2.1', isSecure: false }),
-    },
-  }));
-  const headers = { 'X-Role': role, Accept: 'text/html' };
-  const get = (path: string) => fetch(made.url + path, { headers, redirect: 'manual' });
-  const page = async (path: string) => (await get(path)).text();
-  const csrf = async () =>
-    /name="csrf" value="([\w-]+)"/.exec(await page('/console/messages'))?.[1] ?? '';
-  const post = async (path: string, form: Record<string, string> = {}) =>
-    fetch(made.url + path, {
-      method: 'POST',
-      redirect: 'manual',
-      headers,
-      body: new URLSearchParams({ csrf: await csrf(), ...form }),
-    });
-  return { ...made, get, page, post };
-}
-
-type Site = ReturnType<typeof site>;
-const fromMhv = { stage: 'inbox', direction: 'mhv-to-oh' } as const;
-const toTheOh = { stage: 'outbox', direction: 'mhv-to-oh' } as const;
-
-/** A message that was refused for good at its destination. */
-async function refused({ store }: Site, changes: Parameters<typeof send>[0] = {}): Promise<string> {
-  const sent = send({ mhvMessageId: '655570', ...changes });
-  const { id } = await store.acceptSend(sent);
-  const [inbox] = await store.claim(fromMhv, 10);
-  if (!inbox) throw new Error('nothing to claim');
-  await store.handOver(inbox, toOh(sent));
-  const [outbox] = await store.claim(toTheOh, 10);
-  if (!outbox) throw new Error('nothing to claim');
-  await store.settle(outbox, {
-    state: 'dead',
-    outcome: { kind: 'rejected', code: 'oh:400', reason: 'OH refused it.', httpStatus: 400 },
-  });
-  return id;
-}
 
 test('every page answers a person who may only read, with a title and without inline script or style', async () => {
   const made = site('viewer');
@@ -165,64 +106,6 @@ test('a form without the token of its visitor does nothing', async () => {
   expect((await made.store.find(id))?.events).toEqual([]);
 });
 
-test.each([
-  ['an ICN', ICN],
-  ['an MHV message id', '655570'],
-  ["the exchange's id", 'id'],
-])('a message is found by %s, which is in no URL', async (_what, named) => {
-  const made = site();
-  const id = await refused(made);
-  const response = await made.post('/console/messages', { named: named === 'id' ? id : named });
-  const html = await response.text();
-  expect(html).toContain(`href="/console/messages/${id}"`);
-  const urls = [...html.matchAll(/(?:href|action|src)="([^"]*)"/g)].map((match) => match[1]);
-  expect(urls.join(' ')).not.toContain(ICN);
-  expect(urls.join(' ')).not.toContain('655570');
-});
-
-test('a message is found by OH message id, error, status and time, and not when one differs', async () => {
-  const made = site();
-  const id = await refused(made);
-  const { ohMessageId, ...accepted } = entry();
-  await made.store.acceptDocument({ entries: [{ ...accepted, ohMessageId }] });
-  const found = async (form: Record<string, string>) =>
-    (await (await made.post('/console/messages', form)).text()).includes(
-      `/console/messages/${id}"`,
-    );
-  expect(await found({ errorCode: 'oh:400' })).toBe(true);
-  expect(await found({ status: 'INVALID', direction: 'mhv-to-oh' })).toBe(true);
-  expect(await found({ status: 'GIVEN_UP', since: '2025-10-08T13:59' })).toBe(true);
-  expect(await found({ status: 'GIVEN_UP', until: '2025-10-08T13:59' })).toBe(false);
-  expect(await found({ status: 'INVALID', direction: 'oh-to-mhv' })).toBe(false);
-  expect(await found({ errorCode: 'oh:404' })).toBe(false);
-  const byOh = await (await made.post('/console/messages', { named: ohMessageId })).text();
-  expect(byOh).toContain(ohMessageId);
-  expect(byOh).not.toContain(id);
-});
-
-const csrfsIn = (form: string) => [...form.matchAll(/name="csrf"/g)].length;
-
-test('a search goes through its pages without leaving a message out', async () => {
-  const made = site();
-  const sent = new Set<string>();
-  for (let n = 0; n < 60; n += 1) {
-    sent.add((await made.store.acceptSend(send({ mhvMessageId: String(n) }))).id);
-  }
-  const seen = new Set<string>();
-  for (let cursor = '', pages = 0; pages < 5; pages += 1) {
-    const html = await (await made.post('/console/messages', { cursor })).text();
-    for (const [, id] of html.matchAll(/href="\/console\/messages\/([0-9a-f-]{36})"/g)) {
-      seen.add(id ?? '');
-    }
-    expect([...html.matchAll(/<form[\s\S]*?<\/form>/g)].map(([form]) => csrfsIn(form))).toEqual(
-      Array.from(html.matchAll(/<form/g), () => 1),
-    );
-    cursor = /name="cursor" value="([^"]*)"/.exec(html)?.[1] ?? '';
-    if (cursor === '') break;
-  }
-  expect([...seen].toSorted()).toEqual([...sent].toSorted());
-});
-
 test('a timeline tells from the acceptance to the id that the destination gave', async () => {
   const made = site();
   const accepted = entry();
@@ -262,7 +145,7 @@ test('a destination that fails is not said to be well, though its breaker is clo
   const html = await page('/console/destinations');
   const words = html.replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ');
   expect(words).toMatch(/Failing The latest 3 attempts failed\..*Latest failure mhv:503/);
-  expect(words).toMatch(/before it Takes messages All is well/);
+  expect(words).toMatch(/before it Answers All is well/);
 });
 
 test('a message that a breaker holds up says so, and a person lets one try at once', async () => {
@@ -286,48 +169,6 @@ test('a message that a breaker holds up says so, and a person lets one try at on
   expect(resumed).toEqual(['mhv-to-oh by jwt:operator']);
 });
 
-test('a replay is shown by a dry run first, and then takes what it showed', async () => {
-  const made = site();
-  const id = await refused(made);
-  const dry = await (await made.post('/console/replay/dry-run', { errorCode: 'oh:400' })).text();
-  expect(dry).toContain('1 message would go');
-  expect((await made.store.find(id))?.status).toBe('INVALID');
-  const done = await made.post('/console/replay', { errorCode: 'oh:400' });
-  expect(done.headers.get('location')).toBe('/console/replay?replayed=1&limit=1000');
-  const view = await made.store.find(id);
-  expect(view?.status).toBe('IN_PROGRESS');
-  expect(view?.events).toMatchObject([{ event: 'replayed', actor: 'jwt:operator' }]);
-});
-
-test.each([
-  ['a limit that is none', { limit: '0' }, 'limit'],
-  ['a day that is none', { since: '2025-02-31T99:00' }, 'since'],
-  ['sent messages of all time', { status: 'SENT' }, 'Accepted since'],
-])('a replay of %s is refused in words', async (_what, form, word) => {
-  const made = site();
-  const response = await made.post('/console/replay/dry-run', form);
-  expect(response.status).toBe(422);
-  expect(await response.text()).toContain(word);
-});
-
-test('a broken document shows its place once somebody asks, and an edited copy is taken', async () => {
-  const made = site();
-  const broken = '<feed xmlns="http://www.w3.org/2005/Atom">\n  <entry>\n</feed>\n';
-  await made.push(broken);
-  const [document] = (await made.store.operator.listQuarantined({ limit: 1 })).documents;
-  const path = `/console/quarantine/${document?.id}`;
-  expect(await made.page(path)).not.toContain('&lt;entry>');
-  const html = await (await made.post(`${path}/text`)).text();
-  expect(html).toMatch(/class="line faulty"><span class="number">3<\/span>.*<mark>/);
-  expect(made.query('SELECT action FROM audit')).toEqual([{ action: 'quarantine.view' }]);
-  const again = await made.post(`${path}/replay`);
-  expect(again.status).toBe(400);
-  expect(await again.text()).toContain('Not taken');
-  const edited = broken.replace('  <entry>\n', '');
-  const refusedCopy = await made.post(`${path}/edited`, { edited });
-  expect([303, 400, 422]).toContain(refusedCopy.status);
-});
-
 test('the directory names a pool, adds a second name and removes the first', async () => {
   const made = site();
   const path = '/console/directory/2000001';
@@ -343,6 +184,23 @@ test('the directory names a pool, adds a second name and removes the first', asy
   const bad = await made.post(path, { name: 'ZZTEST East', stationNumber: 'x' });
   expect(bad.status).toBe(422);
   expect(await bad.text()).toContain('Not taken');
+});
+
+test('who comes back to what a form was answered with gets the page of the form', async () => {
+  const made = site('viewer');
+  for (const [address, page] of [
+    ['/console/messages/1/contents', '/console/messages/1'],
+    ['/console/replay/dry-run', '/console/replay'],
+    ['/console/quarantine/1/text', '/console/quarantine/1'],
+    ['/console/quarantine/1/edited', '/console/quarantine/1'],
+  ] as const) {
+    const response = await made.get(address);
+    expect([address, response.status]).toEqual([address, 303]);
+    expect(response.headers.get('location')).toBe(page);
+  }
+  const other = await made.get('/console/messages/1/retry');
+  expect(other.status).toBe(405);
+  expect(await other.text()).toContain('There is no page at this address');
 });
 
 test('an error is a page with words for a person, and a problem document for a program', async () => {

@@ -1,9 +1,17 @@
 /** The two files that a browser gets besides the pages. Their names change with them, so both may be kept for long. */
 import { createHash } from 'node:crypto';
 import { Elysia } from 'elysia';
-import styles from './console.css' with { type: 'text' };
 import script from './live.browser.js' with { type: 'text' };
+import base from './styles/base.css' with { type: 'text' };
+import cards from './styles/cards.css' with { type: 'text' };
+import charts from './styles/charts.css' with { type: 'text' };
+import forms from './styles/forms.css' with { type: 'text' };
+import frame from './styles/frame.css' with { type: 'text' };
+import message from './styles/message.css' with { type: 'text' };
+import quarantine from './styles/quarantine.css' with { type: 'text' };
+import tables from './styles/tables.css' with { type: 'text' };
 
+const styles = [base, frame, cards, charts, tables, forms, message, quarantine].join('\n');
 const KEEP = 'public, max-age=31536000, immutable';
 
 export const STYLES_PATH = `/console/assets/console.${hashOf(styles)}.css`;

@@ -9,6 +9,8 @@ export interface Concern {
   what: string;
   /** What to do about it. */
   advice: string;
+  /** The alert whose page of RUNBOOK.md says more. */
+  runbook: string;
   href: string;
 }
 
@@ -23,11 +25,16 @@ export function concernsOf(
   destinations: DestinationView[],
   now: Instant,
 ): Concern[] {
-  return [
+  const concerns = [
     ...ofProcess(standing, now),
     ...destinations.flatMap((destination) => ofDestination(destination)),
     ...ofMessages(standing, now),
   ];
+  return [...concerns.filter(isUrgent), ...concerns.filter((one) => !isUrgent(one))];
+}
+
+function isUrgent({ tone }: Concern): boolean {
+  return tone === 'bad';
 }
 
 function ofProcess({ poller, freeDiskBytes }: Standing, now: Instant): Concern[] {
@@ -37,6 +44,7 @@ function ofProcess({ poller, freeDiskBytes }: Standing, now: Instant): Concern[]
       tone: 'bad',
       what: 'Nobody delivers',
       advice: 'No process polls the file. Messages are accepted and wait. Start one.',
+      runbook: 'NobodyPolls',
       href: '/console/system',
     });
   }
@@ -45,6 +53,7 @@ function ofProcess({ poller, freeDiskBytes }: Standing, now: Instant): Concern[]
       tone: 'bad',
       what: `${bytes(freeDiskBytes)} left on the disk`,
       advice: 'Below MIN_FREE_DISK_MB nothing more is accepted. Make room.',
+      runbook: 'DiskNearlyFull',
       href: '/console/system',
     });
   }
@@ -57,15 +66,23 @@ function ofDestination({ destination, state, pausedBy, translation, code }: Dest
   const concerns: Concern[] = [];
   if (state === 'paused') {
     const advice = `Paused by ${pausedBy ?? 'somebody'}: messages wait until it is resumed.`;
-    concerns.push({ tone: 'warn', what: `${to} is paused`, advice, href });
+    concerns.push({
+      tone: 'warn',
+      what: `${to} is paused`,
+      advice,
+      runbook: 'DestinationPaused',
+      href,
+    });
   }
   if (state === 'open' || state === 'half-open') {
     const advice = `It is tried again by itself. The last failure was ${code ?? 'unknown'}.`;
-    concerns.push({ tone: 'bad', what: `${to} does not take messages`, advice, href });
+    const what = `${to} does not take messages`;
+    concerns.push({ tone: 'bad', what, advice, runbook: 'BreakerOpen', href });
   }
   if (translation.state !== 'closed') {
     const advice = `Look-ups at Oracle Health fail with ${translation.code ?? 'an unknown code'}; tried again by itself.`;
-    concerns.push({ tone: 'bad', what: `${title}: nothing can be translated`, advice, href });
+    const what = `${title}: nothing can be translated`;
+    concerns.push({ tone: 'bad', what, advice, runbook: 'BreakerOpen', href });
   }
   return concerns;
 }
@@ -77,21 +94,25 @@ function ofMessages(standing: Standing, now: Instant): Concern[] {
     concern(dead, 'message was given up', 'messages were given up', {
       tone: 'bad',
       advice: 'See why; when the reason is gone, replay them, else dismiss them.',
+      runbook: 'DeadMessagesGrow',
       href: '/console/messages?status=GIVEN_UP',
     }),
     concern(unmapped, 'message waits for a pool', 'messages wait for a pool', {
       tone: 'warn',
       advice: 'Say in the directory which triage group the pool is.',
+      runbook: 'OldestMessageWaits',
       href: '/console/directory',
     }),
     concern(quarantined, 'document in quarantine', 'documents in quarantine', {
       tone: 'warn',
       advice: 'OH pushed what can not be read. See where it is broken.',
+      runbook: 'QuarantineGrows',
       href: '/console/quarantine',
     }),
     concern(histories.dead, 'history was given up', 'histories were given up', {
       tone: 'warn',
       advice: 'See why; asking for the patient again starts it anew.',
+      runbook: 'HistoryFails',
       href: '/console/histories?state=dead',
     }),
     ...lanes.flatMap(({ lane, oldestAt }) => {
@@ -107,6 +128,7 @@ function longWait(direction: Direction, stage: 'inbox' | 'outbox', waitedMs: num
     tone: 'warn',
     what: `${directionWords[direction].title}: the oldest has waited ${duration(waitedMs)} to be ${to}`,
     advice: 'Look at what it waits for.',
+    runbook: 'OldestMessageWaits',
     href: `/console/messages?status=IN_PROGRESS&direction=${direction}`,
   };
 }

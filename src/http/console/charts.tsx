@@ -4,6 +4,7 @@ import { clock, number, plural } from './words.ts';
 
 const HEIGHT = 100;
 const STEP = 10;
+const LEAST_BAR = 2;
 
 /** Bars of what was delivered and given up, a line of what was accepted. */
 export function FlowChart({
@@ -99,7 +100,7 @@ function Bar({
   const x = index * STEP + 1;
   const width = STEP - 2;
   if (!isCounted) return <rect class="uncounted" x={x} y={0} width={width} height={HEIGHT} />;
-  const [done, lost] = [delivered * scale, failed * scale];
+  const [done, lost] = [barOf(delivered, scale), barOf(failed, scale)];
   return (
     <g>
       <title>{`${clock(at)}: ${accepted} accepted, ${delivered} delivered, ${failed} given up`}</title>
@@ -111,6 +112,11 @@ function Bar({
       )}
     </g>
   );
+}
+
+/** One among thousands is still to be seen. */
+function barOf(count: number, scale: number): number {
+  return count === 0 ? 0 : Math.max(LEAST_BAR, count * scale);
 }
 
 function Numbers({

@@ -4,6 +4,7 @@ import type { Extraction } from '../../atom/extract.ts';
 import type { Instant } from '../../message.ts';
 import type { Store } from '../../store/store.ts';
 import type { Destinations } from '../destinations.ts';
+import { answeredForms } from './answered-forms.ts';
 import { assets } from './assets.ts';
 import { createEvents } from './events.ts';
 import { type ConsoleOptions, consoleDoor } from './login.tsx';
@@ -37,6 +38,7 @@ export function operatorConsole(options: OperatorConsoleOptions) {
   return new Elysia({ name: 'operator-console' })
     .use(assets())
     .use(consoleDoor(options))
+    .use(answeredForms(options))
     .use(overviewPage(pages))
     .use(destinationsPage(pages))
     .use(messagesPage(pages))

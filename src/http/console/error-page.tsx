@@ -17,6 +17,10 @@ const words: Partial<Record<ErrorCode, { title: string; advice: string }>> = {
       'Ask somebody who has the right to. If you have it, your login may be over: log in and try again.',
   },
   unauthorized: { title: 'You are not logged in', advice: 'Log in and try again.' },
+  'method-not-allowed': {
+    title: 'There is no page at this address',
+    advice: 'A form leads here, not a link. Go back to the page that the form is on.',
+  },
   invalid: { title: 'That could not be understood', advice: 'Go back, change it, and try again.' },
   'too-large': {
     title: 'That is too large',
@@ -46,9 +50,16 @@ export function errorPage(error: ExchangeError): Response {
         <a class="button" href="/console">
           Overview
         </a>
-        <a class="button" href="/console/login">
-          Log in
-        </a>
+        {code === 'not-found' && (
+          <a class="button" href="/console/messages">
+            Search
+          </a>
+        )}
+        {(code === 'unauthorized' || code === 'forbidden') && (
+          <a class="button" href="/console/login">
+            Log in
+          </a>
+        )}
       </p>
     </Page>,
     httpStatus,

@@ -64,7 +64,11 @@ function LoginPage({ next, isWrong = false }: { next?: string | undefined; isWro
   return (
     <Page title="Log in">
       <form method="post" action="/console/login" class="login">
-        {isWrong && <p role="alert">Name and password do not belong together.</p>}
+        {isWrong && (
+          <p class="notice bad" role="alert">
+            Name and password do not belong together.
+          </p>
+        )}
         <label>
           Name
           <input name="name" autocomplete="username" required maxLength={64} autofocus />
@@ -74,7 +78,9 @@ function LoginPage({ next, isWrong = false }: { next?: string | undefined; isWro
           <input name="password" type="password" autocomplete="current-password" required />
         </label>
         {next !== undefined && <input type="hidden" name="next" value={next} />}
-        <button type="submit">Log in</button>
+        <button type="submit" class="main">
+          Log in
+        </button>
       </form>
     </Page>
   );

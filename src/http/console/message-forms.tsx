@@ -103,7 +103,7 @@ function Form({
 }
 
 function Text({ text, length }: { text: string | undefined; length: number | undefined }) {
-  if (length === undefined) return <p class="quiet">Nothing here.</p>;
+  if (length === undefined) return <p class="quiet">There is none.</p>;
   if (text === undefined) return <Hidden length={length} />;
   return (
     <pre tabIndex={0}>
@@ -119,7 +119,7 @@ function Hidden({ length }: { length: number }) {
 
 /** Subject, people and text, as far as the payload has them. */
 function Readable({ text, length }: { text: string | undefined; length: number | undefined }) {
-  if (length === undefined) return <p class="quiet">Not translated yet.</p>;
+  if (length === undefined) return <p class="quiet">It was not translated.</p>;
   if (text === undefined) return <Hidden length={length} />;
   const payload = parsed(text);
   const group = objectOf(payload['triageGroup']);
@@ -150,7 +150,7 @@ function Readable({ text, length }: { text: string | undefined; length: number |
 
 function Answer({ message }: { message: MessageView }) {
   const last = message.attempts.findLast(({ stage }) => stage === 'outbox');
-  if (!last) return <p class="quiet">Nothing was sent yet.</p>;
+  if (!last) return <p class="quiet">Nothing was sent.</p>;
   if (last.endedAt === undefined) return <p class="quiet">No answer yet.</p>;
   const { ohMessageId, mhvMessageId, mhvThreadId } = message;
   return (

@@ -27,12 +27,16 @@ export function Way({ direction }: { direction: Direction }) {
 /** How long ago, with the instant behind it. */
 export function Ago({ at, now }: { at: Instant; now: Instant }) {
   const distance = now - at;
-  const words = distance >= 0 ? `${duration(distance)} ago` : `in ${duration(-distance)}`;
   return (
     <time dateTime={new Date(at).toISOString()} title={`${utc(at)} UTC`}>
-      {words}
+      {distanceWords(distance)}
     </time>
   );
+}
+
+function distanceWords(distance: number): string {
+  if (Math.abs(distance) < 1000) return distance >= 0 ? 'just now' : 'in a moment';
+  return distance >= 0 ? `${duration(distance)} ago` : `in ${duration(-distance)}`;
 }
 
 /** The instant to the second, UTC. */

@@ -80,14 +80,22 @@ const states = {
   paused: { word: 'Paused', tone: 'warn' },
 } as const;
 
+type Standing = Pick<DestinationView, 'state' | 'failuresInARow'>;
+
 /** Whether messages go there. */
-export function DestinationBadge({
-  view: { state, failuresInARow },
-}: {
-  view: Pick<DestinationView, 'state' | 'failuresInARow'>;
-}) {
-  const { word, tone } = states[state === 'closed' && failuresInARow > 0 ? 'failing' : state];
+export function DestinationBadge({ view }: { view: Standing }) {
+  const { word, tone } = states[standingOf(view)];
   return <Badge tone={tone}>{word}</Badge>;
+}
+
+/** Whether look-ups are answered: what is looked up takes no messages. */
+function LookUpBadge({ view }: { view: Standing }) {
+  const { word, tone } = states[standingOf(view)];
+  return <Badge tone={tone}>{view.state === 'closed' && tone === 'ok' ? 'Answers' : word}</Badge>;
+}
+
+function standingOf({ state, failuresInARow }: Standing): keyof typeof states {
+  return state === 'closed' && failuresInARow > 0 ? 'failing' : state;
 }
 
 function DestinationCard({
@@ -118,7 +126,7 @@ function DestinationCard({
       <Facts of={[...breakerFacts(view), ['Rate', ratePerSecond && `${ratePerSecond} a second`]]} />
       <div class="card-head">
         <h3>Look-ups at Oracle Health before it</h3>
-        <DestinationBadge view={translation} />
+        <LookUpBadge view={translation} />
       </div>
       <p>
         <Words view={translation} now={now} />

@@ -98,7 +98,7 @@ function Progress({
   const dead = fromOh.reduce((sum, lane) => sum + lane.dead.count, 0);
   const minutes = flow.minutes['oh-to-mhv'].slice(-RATE_MINUTES - 1, -1);
   const rate = minutes.reduce((sum, { delivered }) => sum + delivered, 0) / RATE_MINUTES;
-  const done = Math.max(0, patients.asked - patients.pending.count);
+  const done = Math.max(0, patients.asked - patients.pending.count - patients.dead.count);
   return (
     <section id="progress" class="card" aria-labelledby="progress-title">
       <h2 id="progress-title">All together</h2>
@@ -202,12 +202,13 @@ function columnsAt(now: Instant): Column<HistoryView>[] {
     },
     { title: 'Asked', of: ({ requestedAt }) => <Ago at={requestedAt} now={now} /> },
     { title: 'Delivered', of: (history) => <Delivered history={history} /> },
-    { title: 'How far', of: (history) => <HowFar history={history} now={now} /> },
+    { title: 'How far', class: 'wide', of: (history) => <HowFar history={history} now={now} /> },
   ];
 }
 
 function Delivered({ history: { listed, delivered, undelivered } }: { history: HistoryView }) {
   if (delivered === undefined) return <>of {number(listed)}; too many to look up here</>;
+  if (listed === 0) return <>nothing listed</>;
   return (
     <label class="progress">
       {number(delivered)} of {number(listed)}

@@ -181,6 +181,7 @@ function columnsAt(now: Instant): Column<FoundMessage>[] {
     { title: 'Attempts', class: 'number', of: ({ attempts }) => attempts },
     {
       title: 'Error',
+      class: 'wide',
       of: ({ error }) =>
         error && (
           <>

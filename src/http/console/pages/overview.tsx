@@ -74,10 +74,13 @@ function Concerns({ concerns }: { concerns: Concern[] }) {
         <p class="notice ok">Nothing needs a person now.</p>
       ) : (
         <ul class="concerns">
-          {concerns.map(({ tone, what, advice, href }) => (
+          {concerns.map(({ tone, what, advice, runbook, href }) => (
             <li key={what} class={tone}>
               <a href={href}>{what}</a>
               <span>{advice}</span>
+              <span class="runbook">
+                Runbook: <code>{runbook}</code>
+              </span>
             </li>
           ))}
         </ul>

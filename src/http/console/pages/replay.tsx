@@ -194,14 +194,16 @@ function DryRun({
       </table>
       <p>
         {taken < matching && `Of these the oldest ${number(taken)}. `}
-        {number(pace.ratePerSecond)} a second become due, the last in about {duration(tookMs)}.
+        {tookMs < 1000
+          ? 'They become due at once.'
+          : `${number(pace.ratePerSecond)} a second become due, the last in about ${duration(tookMs)}.`}
       </p>
       <form method="post" action={PATH} class="act">
         <Csrf visitor={visitor} />
         {Object.entries(fields).map(([name, value]) => (
           <input key={name} type="hidden" name={name} value={value} />
         ))}
-        <button type="submit" class="danger">
+        <button type="submit" class="main">
           Replay {plural(taken, 'message')}
         </button>
       </form>
@@ -212,7 +214,7 @@ function DryRun({
 function Done({ replayed, limit }: { replayed: number; limit: number }) {
   return (
     <Notice tone="ok">
-      {plural(replayed, 'message')} replayed; they go now.{' '}
+      {plural(replayed, 'message')} replayed; {replayed === 1 ? 'it goes' : 'they go'} now.{' '}
       {replayed === limit && 'That is the limit: there may be more. '}
       <a href="/console/messages?status=IN_PROGRESS">See what is in progress</a>
     </Notice>

@@ -142,9 +142,13 @@ function Queues({ standing: { lanes }, now }: Gathered) {
         <thead>
           <tr>
             <th scope="col">Queue</th>
-            <th scope="col">Waiting</th>
+            <th scope="col" class="number">
+              Waiting
+            </th>
             <th scope="col">Oldest</th>
-            <th scope="col">Given up</th>
+            <th scope="col" class="number">
+              Given up
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -153,11 +157,15 @@ function Queues({ standing: { lanes }, now }: Gathered) {
               <th scope="row" data-title="Queue">
                 {directionWords[direction].title}, {stage}
               </th>
-              <td data-title="Waiting">{tallied(pending)}</td>
+              <td data-title="Waiting" class="number">
+                {tallied(pending)}
+              </td>
               <td data-title="Oldest">
                 {oldestAt === undefined ? 'none' : <Ago at={oldestAt} now={now} />}
               </td>
-              <td data-title="Given up">{tallied(dead)}</td>
+              <td data-title="Given up" class="number">
+                {tallied(dead)}
+              </td>
             </tr>
           ))}
         </tbody>
