@@ -32,26 +32,26 @@ type Callers = WeakMap<Request, Principal>;
  */
 export function access(door: ApiDoor) {
   const callers: Callers = new WeakMap();
-  const callerOf = async (request: Request, server: Server<unknown> | null) => {
+  // Counted once, before the body is read: one that can't be read is a request too.
+  const callerOf = async ({ request, server, set }: Entering) => {
     const known = callers.get(request);
     if (known) return known;
     const principal = await enter(door, request, server);
     callers.set(request, principal);
+    // Without credentials nobody is told from anybody else.
+    if (principal.kind !== 'none') door.limit.take(principal.name, set.headers);
     return principal;
   };
   return new Elysia({ name: 'access', seed: door })
-    .onParse({ as: 'scoped' }, async ({ request, server }) => {
-      await callerOf(request, server);
+    .onParse({ as: 'scoped' }, async (entering) => {
+      await callerOf(entering);
     })
     .macro({
       scope: (needed: Scope) => ({
-        transform: async ({ request, server, set }: Entering) => {
-          const principal = await callerOf(request, server);
-          if (!allows(principal, needed)) throw insufficientScope(needed);
-          // Without credentials nobody is told from anybody else.
-          if (principal.kind !== 'none') door.limit.take(principal.name, set.headers);
+        transform: async (entering: Entering) => {
+          if (!allows(await callerOf(entering), needed)) throw insufficientScope(needed);
         },
-        resolve: async ({ request, server }) => ({ principal: await callerOf(request, server) }),
+        resolve: async (entering) => ({ principal: await callerOf(entering) }),
         detail: { security: [{ bearer: [needed] }] },
       }),
     });

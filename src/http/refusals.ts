@@ -35,7 +35,10 @@ export function completed({ [CODES]: own = [], ...operation }: Operation): Opera
   );
   const refusals = statuses.map((status): [string, Answer] => [
     String(status),
-    refusal(codes.filter((code) => statusByCode[code] === status)),
+    refusal(
+      codes.filter((code) => statusByCode[code] === status),
+      isOfApi(operation),
+    ),
   ]);
   const successes = Object.entries(operation.responses ?? {}).map(
     ([status, answer]): [string, Answer] => [status, success(answer, status, isOfApi(operation))],
@@ -73,11 +76,16 @@ function success({ content, ...answer }: Answer, status: string, limited: boolea
   };
 }
 
-function refusal(codes: ErrorCode[]): Answer {
+function refusal(codes: ErrorCode[], limited: boolean): Answer {
   const [first] = codes;
+  const isCounted = limited && codes.some((code) => !uncounted.includes(code));
   return {
     description: codes.map((code) => titles[code]).join(' '),
-    headers: { ...REQUEST_ID, ...(first ? headersBy[first] : {}) },
+    headers: {
+      ...REQUEST_ID,
+      ...(first ? headersBy[first] : {}),
+      ...(isCounted ? LIMITS : {}),
+    },
     content: {
       [PROBLEM_MEDIA_TYPE]: {
         schema: { $ref: '#/components/schemas/Problem' },
@@ -99,9 +107,12 @@ const CHALLENGE = { 'WWW-Authenticate': field('WWW-Authenticate') };
 const headersBy: Partial<Record<ErrorCode, object>> = {
   unauthorized: CHALLENGE,
   forbidden: CHALLENGE,
-  'too-many-requests': { ...RETRY_AFTER, ...LIMITS },
+  'too-many-requests': RETRY_AFTER,
   unavailable: RETRY_AFTER,
 };
+
+/** Refused before anybody knows, or asks, who calls. */
+const uncounted: ErrorCode[] = ['unauthorized', 'too-large'];
 
 const details: Record<ErrorCode, string> = {
   malformed: 'The body is not valid JSON.',

@@ -121,6 +121,29 @@ test('who asks too often is told when to come back, and nobody else is', async (
   expect((await ask('one')).headers.get('ratelimit')).toBe('"client";r=1;t=60');
 });
 
+test('what is malformed, or not allowed to its caller, counts as well', async () => {
+  const { url } = setup({
+    mode: 'required',
+    apiTokens: [token('one', 'send')],
+    requestsPerMinute: 2,
+  });
+  const post = (path: string, body: string) =>
+    fetch(url + path, {
+      method: 'POST',
+      headers: { Authorization: 'Bearer one', 'Content-Type': 'application/json' },
+      body,
+    });
+  const malformed = await post('/messages', '{');
+  expect(malformed.status).toBe(400);
+  expect(malformed.headers.get('ratelimit')).toStartWith('"client";r=1;');
+  const forbidden = await post('/replay', '{}');
+  expect(forbidden.status).toBe(403);
+  expect(forbidden.headers.get('ratelimit')).toStartWith('"client";r=0;');
+  const refused = await post('/messages', '{');
+  expect(refused.status).toBe(429);
+  expect(refused.headers.has('retry-after')).toBe(true);
+});
+
 test('without credentials, and at the feed, nobody is counted', async () => {
   const { url, push } = setup({ requestsPerMinute: 1 });
   for (let n = 0; n < 3; n += 1) {
