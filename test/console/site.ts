@@ -3,7 +3,7 @@ import type { AppOptions } from '../../src/http/app.ts';
 import { createVisitorOf } from '../../src/http/console/visitor.ts';
 import type { Role } from '../../src/principal.ts';
 import { roleScopes } from '../../src/principal.ts';
-import { setup } from '../http/setup.ts';
+import { type Site, setup } from '../http/setup.ts';
 import { send, toOh } from '../store/setup.ts';
 
 /** A site whose visitor has the role; the proxy's header is the role. */
@@ -42,13 +42,12 @@ export function site(role: Role = 'operator', options: Partial<AppOptions> = {})
   return { ...made, get, page, post };
 }
 
-type Site = ReturnType<typeof site>;
 const fromMhv = { stage: 'inbox', direction: 'mhv-to-oh' } as const;
 const toTheOh = { stage: 'outbox', direction: 'mhv-to-oh' } as const;
 
 /** A message that was refused for good at its destination. */
 export async function refused(
-  { store }: Site,
+  { store }: Pick<Site, 'store'>,
   changes: Parameters<typeof send>[0] = {},
 ): Promise<string> {
   const sent = send({ mhvMessageId: '655570', ...changes });

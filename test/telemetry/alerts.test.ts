@@ -1,6 +1,5 @@
 import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
-import { setup } from '../store/setup.ts';
 import { ALERTS, alerts, hasPromtool, promtool, RUNBOOK } from './operations.ts';
 
 /** promtool takes seconds, and more on a busy machine. */
@@ -147,38 +146,4 @@ test('each alert has a severity, a summary and a page in the runbook, and each p
     expect(annotations['summary']).toBeDefined();
     expect(annotations['runbook_url']).toBe(`RUNBOOK.md#${alert.toLowerCase()}`);
   }
-});
-
-test('each page says what the alert means, what to look at and what to do', () => {
-  const [, ...pages] = readFileSync(RUNBOOK, 'utf8').split(/^## /m);
-  for (const page of pages) {
-    expect(page.match(/^\*\*\w+\.\*\*/gm)).toEqual(['**Means.**', '**Look.**', '**Do.**']);
-  }
-});
-
-test('every query of the runbook runs on a file of the exchange', () => {
-  const { query } = setup();
-  const queries = [
-    ...readFileSync(RUNBOOK, 'utf8').matchAll(/sqlite3 (?:-header )?"\$DB" "([^"]+)"/g),
-  ];
-  expect(queries.length).toBeGreaterThan(8);
-  for (const [, sql = ''] of queries) expect(query(sql)).toBeArray();
-});
-
-test('links from the runbook lead to a section that is there', async () => {
-  const runbook = readFileSync(RUNBOOK, 'utf8');
-  const readme = await Bun.file(`${import.meta.dir}/../../README.md`).text();
-  const anchors = (text: string) =>
-    [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
-      title
-        .toLowerCase()
-        .replaceAll(/[^\w -]/g, '')
-        .replaceAll(' ', '-'),
-    );
-  const targets = [...runbook.matchAll(/\]\((?:\.\.\/\.\.\/README\.md)?#([\w-]+)\)/g)];
-  expect(targets.length).toBeGreaterThan(10);
-  const known = new Set([...anchors(runbook), ...anchors(readme)]);
-  expect(targets.map(([, anchor = '']) => anchor).filter((anchor) => !known.has(anchor))).toEqual(
-    [],
-  );
 });
