@@ -78,6 +78,7 @@ async function tooWide(page: Page): Promise<number> {
 test.skipIf(!hasChromium).each([
   ['wide and light', 1280, 'light'],
   ['wide and dark', 1280, 'dark'],
+  ['between and light', 900, 'light'],
   ['narrow and light', 375, 'light'],
   ['narrow and dark', 375, 'dark'],
 ] as const)(
