@@ -6,6 +6,8 @@
 import { parseArgs } from 'node:util';
 import { type Config, ConfigError, type ConfigFault, parseConfig } from '../src/config.ts';
 import { publicKeySet } from '../src/oh/oauth2.ts';
+import { keyFaultsOfFile } from '../src/store/data-keys.ts';
+import { failureOf } from '../src/store/failures.ts';
 import { feedFinding } from './operations/feed.ts';
 import { counted, type Finding, tableOf, worstOf } from './operations/finding.ts';
 import { examineUpstreams } from './operations/upstreams.ts';
@@ -30,8 +32,10 @@ function readArguments(): boolean {
 async function check(): Promise<number> {
   const { config, faults } = read();
   if (!config) return end(faults, [], EX_CONFIG);
-  const keyFault = keyFaultOf(config);
-  if (keyFault) return end([keyFault], [], EX_CONFIG);
+  const keyFaults = [keyFaultOf(config), ...dataKeyFaults(config)].filter(
+    (one) => one !== undefined,
+  );
+  if (keyFaults.length > 0) return end(keyFaults, [], EX_CONFIG);
   const findings = [...(await examineUpstreams(config)), feedFinding(config)];
   return end([], findings, worstOf(findings) === 'bad' ? EX_UNAVAILABLE : 0);
 }
@@ -57,6 +61,18 @@ function keyFaultOf({
     // Not the error: it may quote the key.
     const detail = 'can not be read as a PEM private key, RSA or P-384';
     return { variable: 'OH_AUTH_PRIVATE_KEY', detail };
+  }
+}
+
+/** Keys that the file, where there is one, needs and does not get. */
+function dataKeyFaults({ DATABASE_PATH, DATA_KEYS }: Config): ConfigFault[] {
+  try {
+    const faults = keyFaultsOfFile(DATABASE_PATH, DATA_KEYS);
+    return faults.map(({ detail }) => ({ variable: 'DATA_KEYS', detail }));
+  } catch (error) {
+    // A file that can't be read is for doctor to look at.
+    if (failureOf(error)) return [];
+    throw error;
   }
 }
 

@@ -6,7 +6,13 @@
  */
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { ConfigError, type LocalConfig, localConfig, parseConfig } from '../src/config.ts';
+import {
+  ConfigError,
+  dataKeysOf,
+  type LocalConfig,
+  localConfig,
+  parseConfig,
+} from '../src/config.ts';
 import { Examination } from '../src/store/examine.ts';
 import { failureOf } from '../src/store/failures.ts';
 import {
@@ -27,6 +33,7 @@ import {
   queueFindings,
   sessionsFinding,
 } from './operations/queue.ts';
+import { type KeysAtHand, sealingFinding } from './operations/sealing.ts';
 import { backupFinding, processFinding } from './operations/surroundings.ts';
 import { examineUpstreams } from './operations/upstreams.ts';
 
@@ -101,6 +108,7 @@ async function onFile(local: LocalConfig): Promise<Finding[]> {
     ['backlog', () => queueFindings(file, local, now)],
     ['pauses', () => pausesFinding(file, now)],
     ['quarantine', () => quarantineFinding(file, now)],
+    ['sealing', () => sealingFinding(file, keysAtHand(), values.full)],
     ['histories', () => sessionsFinding(file)],
     ['directory', () => directoryFinding(file)],
   ];
@@ -115,6 +123,16 @@ async function onFile(local: LocalConfig): Promise<Finding[]> {
   }
   file.close();
   return found;
+}
+
+function keysAtHand(): KeysAtHand {
+  try {
+    const isOpen = process.env['AUTH'] === 'none';
+    return { ids: dataKeysOf(process.env).map(({ id }) => id), isOpen };
+  } catch (error) {
+    if (error instanceof ConfigError) return { fault: error.message.replaceAll('\n', '; ') };
+    throw error;
+  }
 }
 
 async function upstreamFindings(areLeftOut: boolean): Promise<Finding[]> {

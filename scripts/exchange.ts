@@ -45,6 +45,10 @@ const commands: Record<string, Command> = {
   },
   backup: { does: 'copy the database while it is in use', run: () => import('./backup.ts') },
   restore: { does: 'put a backup in its place', run: () => import('./restore.ts') },
+  rekey: {
+    does: 'bring everything under the first key of DATA_KEYS',
+    run: () => import('./rekey.ts'),
+  },
 };
 
 const EX_USAGE = 64;

@@ -84,6 +84,19 @@ export function localConfig(env: Record<string, string | undefined>): LocalConfi
   throw new ConfigError(faults);
 }
 
+/** The keys of DATA_KEYS or its file, for programs that need little else. Throws ConfigError. */
+export function dataKeysOf(env: Record<string, string | undefined>): Config['DATA_KEYS'] {
+  const variables = ['DATA_KEYS', 'DATA_KEYS_FILE'] as const;
+  const given = Object.fromEntries(variables.map((name) => [name, env[name] || undefined]));
+  const { set, faults } = withSecretFiles(given);
+  if (faults.length > 0) throw new ConfigError(faults);
+  const parsed = environment.shape.DATA_KEYS.safeParse(set['DATA_KEYS']);
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(
+    parsed.error.issues.map(({ message }) => ({ variable: 'DATA_KEYS', detail: message })),
+  );
+}
+
 /** What can be said of the variables that depend on each other even when others are bad: those that are good. */
 function withDefaults(set: Record<string, string | undefined>): Across {
   const good = Object.entries(environment.shape).flatMap(([name, schema]) => {

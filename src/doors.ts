@@ -46,6 +46,7 @@ export function createDoors(
         formKey: randomBytes(FORM_KEY_BYTES),
         ...(header && verifyJwt ? { proxy: { header, verify: verifyJwt } } : {}),
       }),
+      isOpen: mode === 'none',
       login: createLogin({ store, now, randomBytes }),
       clientOf,
     },

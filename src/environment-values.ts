@@ -32,6 +32,30 @@ export const apiTokens = list.transform((items, context) =>
   }),
 );
 
+const DATA_KEY_BYTES = 32;
+
+/** `id:key`, the key as base64 of 32 bytes. What is wrong is told by place: an id may be a key by mistake. */
+export const dataKeys = list.transform((items, context) => {
+  const keys = items.map((item) => {
+    const [, id = '', base64 = ''] = /^([\w.-]{1,32}):([A-Za-z0-9+/]+={0,2})$/.exec(item) ?? [];
+    return { id, key: Buffer.from(base64, 'base64') };
+  });
+  const refuse = (place: number, message: string) =>
+    context.addIssue({ code: 'custom', message: `key ${place + 1} ${message}` });
+  for (const [place, { id, key }] of keys.entries()) {
+    const form = 'must be id:key, the id 1 to 32 letters, digits, . _ -, the key in base64';
+    if (id === '') refuse(place, form);
+    else if (key.byteLength !== DATA_KEY_BYTES) {
+      refuse(place, `must be ${DATA_KEY_BYTES} bytes in base64, and is ${key.byteLength}`);
+    }
+    const earlier = keys.slice(0, place).findIndex((other) => id !== '' && other.id === id);
+    if (earlier >= 0) refuse(place, `has the id of key ${earlier + 1}`);
+    const same = keys.slice(0, place).findIndex((other) => id !== '' && other.key.equals(key));
+    if (same >= 0) refuse(place, `is the same as key ${same + 1}, under another id`);
+  }
+  return keys;
+});
+
 /** Waits between attempts, written in seconds, given in milliseconds. */
 export const schedule = z
   .string()

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   apiTokens,
   authMethods,
+  dataKeys,
   integer,
   isPrivate,
   list,
@@ -85,6 +86,7 @@ export const environment = z.object({
   STOP_TIMEOUT_MS: integer(0, 600_000).default(20_000),
   MAX_BACKLOG: integer(1, 100_000_000).default(1_000_000),
   MIN_FREE_DISK_MB: integer(0, 100_000_000).default(200),
+  DATA_KEYS: dataKeys,
   RETENTION_DAYS: integer(1, 36_500).default(90),
   RETENTION_DEAD_DAYS: integer(1, 36_500).default(365),
   OTEL_EXPORTER_OTLP_ENDPOINT: url.optional(),

@@ -53,15 +53,7 @@ const DAY_MS = 24 * HOUR_MS;
 export async function createExchange(config: Config, around: Surroundings): Promise<Exchange> {
   const { now } = around;
   const telemetry = telemetryOf(config, around);
-  const store = await openOwnStore(config, {
-    now,
-    onDead: config.ON_DEAD,
-    onFailure: (code) => {
-      around.log.error({ event: 'database', code });
-      telemetry.databaseFailed(code);
-    },
-    onAccepted: (accepted) => telemetry.accepted(accepted),
-  });
+  const store = await storeOf(config, telemetry, around);
   const engine = createEngine({
     ...around,
     store,
@@ -121,9 +113,28 @@ export async function createExchange(config: Config, around: Surroundings): Prom
   };
 }
 
+async function storeOf(
+  config: Config,
+  telemetry: Telemetry,
+  { now, log }: Surroundings,
+): Promise<Store> {
+  const store = await openOwnStore(config, {
+    now,
+    onDead: config.ON_DEAD,
+    onFailure: (code) => {
+      log.error({ event: 'database', code });
+      telemetry.databaseFailed(code);
+    },
+    onAccepted: (accepted) => telemetry.accepted(accepted),
+  });
+  saySealing(config, log);
+  return store;
+}
+
 /**
- * Opens the file with the bounds of the configuration. Throws ConfigError when it is the file of
- * another authority: ids of two tenants would be taken for each other's.
+ * Opens the file with the bounds and keys of the configuration. Throws ConfigError when it is the file of
+ * another authority, for ids of two tenants would be taken for each other's, and when a key is missing
+ * that the file needs.
  */
 export async function openOwnStore(
   config: Config,
@@ -135,13 +146,22 @@ export async function openOwnStore(
     maxAttempts: config.MAX_ATTEMPTS,
     maxBacklog: config.MAX_BACKLOG,
     minFreeBytes: config.MIN_FREE_DISK_MB * MIB,
+    dataKeys: config.DATA_KEYS,
     ...around,
   });
-  const owner = await store.belongsTo(config.OH_AUTHORITY);
+  // The keys first: every other write says in the file that the first of them seals.
+  const faults = (await store.keys.take()).map(({ detail }) => ({ variable: 'DATA_KEYS', detail }));
+  const owner = faults.length > 0 ? undefined : await store.belongsTo(config.OH_AUTHORITY);
   if (owner === config.OH_AUTHORITY) return store;
   store.close();
   const detail = `the file at DATABASE_PATH is that of ${owner}; each authority has a file of its own`;
-  throw new ConfigError([{ variable: 'OH_AUTHORITY', detail }]);
+  throw new ConfigError(faults.length > 0 ? faults : [{ variable: 'OH_AUTHORITY', detail }]);
+}
+
+/** Whoever opens the exchange to others is told louder that contents lie in the clear. */
+function saySealing({ DATA_KEYS: [first], AUTH }: Config, log: Logger): void {
+  if (first) log.info({ event: 'sealing', state: 'on', key: first.id });
+  else log[AUTH === 'none' ? 'info' : 'warn']({ event: 'sealing', state: 'off', set: 'DATA_KEYS' });
 }
 
 function telemetryOf(config: Config, { now, log }: Surroundings): Telemetry {

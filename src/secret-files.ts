@@ -11,6 +11,7 @@ const SECRETS = [
   'FEED_TOKENS',
   'FEED_PASSWORDS',
   'API_TOKENS',
+  'DATA_KEYS',
 ];
 
 /** The environment with what is in the files, and what is wrong with them. */

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, parseConfig } from '../src/config.ts';
+import { ConfigError, type ConfigFault, parseConfig } from '../src/config.ts';
 
 const good = {
   MHV_BASE_URL: 'http://mhv.invalid/v1/sm/patient/',
@@ -15,15 +15,20 @@ const good = {
   AUTH: 'none',
 };
 
-function faultsOf(env: Record<string, string>): string[] {
+function faultsIn(env: Record<string, string>): ConfigFault[] {
   try {
     parseConfig(env);
   } catch (error) {
-    if (error instanceof ConfigError)
-      return error.faults.map(({ variable }) => variable).toSorted();
+    if (error instanceof ConfigError) return error.faults;
     throw error;
   }
   return [];
+}
+
+function faultsOf(env: Record<string, string>): string[] {
+  return faultsIn(env)
+    .map(({ variable }) => variable)
+    .toSorted();
 }
 
 test('what is not set has a default, and a slash at the end of a URL is dropped', () => {
@@ -108,6 +113,32 @@ function fileWith(content: string): string {
   writeFileSync(path, content);
   return path;
 }
+
+const key = (byte: number, bytes = 32) => Buffer.alloc(bytes, byte).toString('base64');
+
+test('keys that seal contents have an id each, and the first is first', () => {
+  const { DATA_KEYS } = parseConfig({ ...good, DATA_KEYS: `k2:${key(2)}, k.1:${key(1)}` });
+  expect(DATA_KEYS).toEqual([
+    { id: 'k2', key: Buffer.alloc(32, 2) },
+    { id: 'k.1', key: Buffer.alloc(32, 1) },
+  ]);
+  expect(parseConfig(good).DATA_KEYS).toEqual([]);
+});
+
+test.each([
+  ['no id', key(1), ['key 1 must be id:key']],
+  ['an id that can not be', `a b:${key(1)}`, ['key 1 must be id:key']],
+  ['no key', 'k1:', ['key 1 must be id:key']],
+  ['a key that is too short', `k1:${key(1, 31)}`, ['key 1 must be 32 bytes in base64, and is 31']],
+  ['one id twice', `k1:${key(1)},k1:${key(2)}`, ['key 2 has the id of key 1']],
+  ['one key twice', `k1:${key(1)},k2:${key(1)}`, ['key 2 is the same as key 1']],
+  ['two faults', `${key(7)},k2:${key(2, 8)}`, ['key 1 must be id:key', 'key 2 must be 32 bytes']],
+])('keys with %s are refused, by place, and none is quoted', (_what, DATA_KEYS, wanted) => {
+  const faults = faultsIn({ ...good, DATA_KEYS });
+  expect(faults.map(({ variable }) => variable)).toEqual(wanted.map(() => 'DATA_KEYS'));
+  for (const [place, detail] of wanted.entries()) expect(faults[place]?.detail).toStartWith(detail);
+  expect(JSON.stringify(faults)).not.toMatch(/AQEB|AgIC|BwcH/);
+});
 
 test('a secret may lie in a file, whose last line end is no part of it', () => {
   const { MHV_APP_TOKEN: _inFile, ...rest } = good;

@@ -7,6 +7,7 @@ import { compiled } from './compiled.ts';
 import { held, isBeingListed, noteHeld, ohOrderKey } from './held.ts';
 import type { Db } from './open.ts';
 import { inbox, quarantine, tombstones } from './schema.ts';
+import { keysOf, type Stored, sealed, sealedBytes } from './seals.ts';
 import type { Idempotency, QuarantinedDocument, Tombstone } from './store.ts';
 
 /** What a new row says; the other columns have their defaults, or are empty. */
@@ -14,7 +15,7 @@ interface Row {
   id: string;
   direction: Direction;
   orderKey: string;
-  payload: string;
+  payload: Stored;
   dueAt: Instant;
   acceptedAt: Instant;
   icn: string | null;
@@ -24,6 +25,7 @@ interface Row {
   dedupeKey: string | null;
   requestDigest: string | null;
   source: Entry['source'] | null;
+  receivingPoolId: string | null;
   /** 1: held, whatever is before it; 0: only behind an earlier row of its order key. */
   blocked: 0 | 1;
   traceparent: string | null;
@@ -41,7 +43,7 @@ export function insertEntries(
 ): number {
   let accepted = 0;
   for (const entry of entries) {
-    const row = entryRow(entry, now, traceparent);
+    const row = entryRow(db, entry, now, traceparent);
     const isHeld = entry.source === 'feed' && isBeingListed(db, entry.ohPatientId);
     const inserted = insertRow(db, isHeld ? held(row) : row);
     if (isHeld && inserted > 0) noteHeld(db, [row.id], now);
@@ -60,15 +62,9 @@ export function insertTombstones(db: Db, deleted: Tombstone[], now: Instant): vo
   }
 }
 
-export function insertSend(
-  db: Db,
-  send: Send,
-  idempotency: Idempotency | undefined,
-  { now, traceparent }: { now: Instant; traceparent: string | undefined },
-) {
+export function insertSend(db: Db, row: Row, idempotency: Idempotency | undefined) {
   const known = idempotency && findByKey(db, idempotency.key);
   if (!known) {
-    const row = { ...sendRow(send, idempotency, now), traceparent: traceparent ?? null };
     if (insertRow(db, row) === 0) throw new Error('A new id is one that was given before.');
     return { id: row.id, repeated: false };
   }
@@ -88,16 +84,21 @@ function findByKey(db: Db, key: string) {
 }
 
 export function insertQuarantined(db: Db, document: QuarantinedDocument, now: Instant): void {
+  const { body, faults } = document;
+  const sha256 = createHash('sha256').update(body).digest('hex');
   db.insert(quarantine)
     .values({
       id: Bun.randomUUIDv7(undefined, now),
-      sha256: createHash('sha256').update(document.body).digest('hex'),
+      sha256,
       firstSeenAt: now,
       lastSeenAt: now,
       contentType: document.contentType ?? null,
-      body: Buffer.from(document.body),
+      body: sealedBytes(db, { column: 'quarantine.body', row: sha256 }, body),
+      bodySealed: keysOf(db).length > 0,
+      sizeBytes: body.byteLength,
       scope: document.scope,
-      faults: JSON.stringify(document.faults),
+      faults: sealed(db, { column: 'quarantine.faults', row: sha256 }, JSON.stringify(faults)),
+      faultCount: faults.length,
     })
     .onConflictDoUpdate({
       target: quarantine.sha256,
@@ -106,6 +107,8 @@ export function insertQuarantined(db: Db, document: QuarantinedDocument, now: In
         pushes: sql`${quarantine.pushes} + 1`,
         // It may have been purged since: a document that still comes is one somebody must see.
         body: sql`excluded.body`,
+        bodySealed: sql`excluded.body_sealed`,
+        sizeBytes: sql`excluded.size_bytes`,
         purgedAt: null,
       },
     })
@@ -123,20 +126,23 @@ function insertRow(db: Db, row: Row): number {
  * key is before it.
  */
 const INSERT = `INSERT INTO inbox (id, direction, order_key, payload, due_at, accepted_at, icn,
-    oh_patient_id, oh_message_id, mhv_message_id, dedupe_key, request_digest, source, traceparent, blocked)
+    oh_patient_id, oh_message_id, mhv_message_id, dedupe_key, request_digest, source, traceparent,
+    receiving_pool_id, blocked)
   VALUES (@id, @direction, @orderKey, @payload, @dueAt, @acceptedAt, @icn,
-    @ohPatientId, @ohMessageId, @mhvMessageId, @dedupeKey, @requestDigest, @source, @traceparent, @blocked
+    @ohPatientId, @ohMessageId, @mhvMessageId, @dedupeKey, @requestDigest, @source, @traceparent,
+    @receivingPoolId, @blocked
     OR EXISTS (SELECT 1 FROM inbox WHERE state = 'pending' AND order_key = @orderKey)
     OR EXISTS (SELECT 1 FROM settings WHERE name = 'on_dead' AND value = 'hold')
     AND EXISTS (SELECT 1 FROM inbox WHERE state = 'dead' AND order_key = @orderKey))
   ON CONFLICT DO NOTHING`;
 
-function entryRow(entry: Entry, now: Instant, traceparent: string | undefined): Row {
+function entryRow(db: Db, entry: Entry, now: Instant, traceparent: string | undefined): Row {
+  const id = Bun.randomUUIDv7(undefined, now);
   return {
-    id: Bun.randomUUIDv7(undefined, now),
+    id,
     direction: 'oh-to-mhv',
     orderKey: ohOrderKey(entry.ohPatientId),
-    payload: JSON.stringify(entry),
+    payload: sealed(db, { column: 'inbox.payload', row: id }, JSON.stringify(entry)),
     dueAt: now,
     acceptedAt: now,
     icn: null,
@@ -145,6 +151,7 @@ function entryRow(entry: Entry, now: Instant, traceparent: string | undefined): 
     mhvMessageId: null,
     requestDigest: null,
     source: entry.source,
+    receivingPoolId: null,
     blocked: 0,
     traceparent: traceparent ?? null,
     // The instant, not the text: 10:00Z and 12:00+02:00 are the same version (RFC 4287 §4.2.15).
@@ -152,16 +159,19 @@ function entryRow(entry: Entry, now: Instant, traceparent: string | undefined): 
   };
 }
 
-function sendRow(
+/** The row of a send, for `insertSend`: made before the write lock is taken, for a send may have files. */
+export function sendRow(
+  db: Db,
   send: Send,
   idempotency: Idempotency | undefined,
-  now: Instant,
-): Omit<Row, 'traceparent'> {
+  { now, traceparent }: { now: Instant; traceparent: string | undefined },
+): Row {
+  const id = Bun.randomUUIDv7(undefined, now);
   return {
-    id: Bun.randomUUIDv7(undefined, now),
+    id,
     direction: 'mhv-to-oh',
     orderKey: `icn:${send.icn}`,
-    payload: JSON.stringify(send),
+    payload: sealed(db, { column: 'inbox.payload', row: id }, JSON.stringify(send)),
     dueAt: now,
     acceptedAt: now,
     icn: send.icn,
@@ -169,7 +179,9 @@ function sendRow(
     ohMessageId: null,
     mhvMessageId: send.mhvMessageId ?? null,
     source: null,
+    receivingPoolId: send.receivingPoolId,
     blocked: 0,
+    traceparent: traceparent ?? null,
     dedupeKey: idempotency ? `idempotency:${idempotency.key}` : null,
     requestDigest: idempotency?.requestDigest ?? null,
   };

@@ -4,6 +4,8 @@ import type { Direction, Entry, Instant, Outgoing, Send } from '../message.ts';
 import { compiled } from './compiled.ts';
 import type { Db } from './open.ts';
 import { attempts, events, inbox, outbox, type Stage } from './schema.ts';
+import { SealError } from './seal.ts';
+import { opened } from './seals.ts';
 import type { Claimed, Lane } from './store.ts';
 
 /** How long a claim lasts, and how many claims that count a row may have. */
@@ -130,9 +132,9 @@ function takeInHand(db: Db, table: QueueTable, lane: Lane, row: Row, now: Instan
     `INSERT INTO attempts (message_id, stage, number, correlation_id, started_at)
      VALUES (?, ?, ?, ?, ?)`,
   ).run(row.id, lane.stage, row.attempts, correlationId, now);
-  const payload = decode(row.payload);
-  if (payload === undefined) {
-    buryUnreadable(db, table, lane, row, now);
+  const payload = payloadOf(db, lane.stage, row);
+  if (payload instanceof Unreadable) {
+    putAway(db, table, lane, row, payload, now);
     return [];
   }
   return [
@@ -198,14 +200,58 @@ function endOpenAttempt(
   return ended[0]?.startedAt;
 }
 
-function buryUnreadable(db: Db, table: QueueTable, lane: Lane, row: Row, now: Instant): void {
-  const verdict = {
-    outcome: 'rejected' as const,
-    errorCode: 'unreadable-row',
-    reason: 'The stored payload is not JSON.',
-  };
+/** Why the payload of a row can't be read; without a wait nothing but a person can help. */
+class Unreadable {
+  readonly errorCode: string;
+  readonly reason: string;
+  readonly waitMs: number | undefined;
+
+  constructor(errorCode: string, reason: string, waitMs?: number) {
+    this.errorCode = errorCode;
+    this.reason = reason;
+    this.waitMs = waitMs;
+  }
+}
+
+/** A key that is missing may be that of a process which was started since; each try stays in the file. */
+const FIRST_KEY_WAIT_MS = 10_000;
+const LONGEST_KEY_WAIT_MS = 600_000;
+
+function payloadOf(
+  db: Db,
+  stage: Stage,
+  { id, payload, postponements }: Row,
+): Entry | Send | Outgoing | Unreadable {
+  try {
+    const text = opened(db, { column: `${stage}.payload`, row: id }, payload);
+    return JSON.parse(text) as Entry | Send | Outgoing;
+  } catch (error) {
+    if (!(error instanceof SealError)) {
+      return new Unreadable('unreadable-row', 'The stored payload is not JSON.');
+    }
+    const waitMs = Math.min(FIRST_KEY_WAIT_MS * 2 ** postponements, LONGEST_KEY_WAIT_MS);
+    const isMissing = error.code === 'data-key-missing';
+    return new Unreadable(error.code, error.message, isMissing ? waitMs : undefined);
+  }
+}
+
+/** Out of the way of other rows: dead, or, while a key is missing, put off without spending an attempt. */
+function putAway(
+  db: Db,
+  table: QueueTable,
+  lane: Lane,
+  row: Row,
+  { errorCode, reason, waitMs }: Unreadable,
+  now: Instant,
+): void {
+  const outcome = waitMs === undefined ? ('rejected' as const) : ('postponed' as const);
+  const verdict = { outcome, errorCode, reason, httpStatus: null };
+  const next =
+    waitMs === undefined
+      ? { state: 'dead' as const, settledAt: now }
+      : { dueAt: now + waitMs, postponements: row.postponements + 1 };
   db.update(table)
-    .set({ state: 'dead', settledAt: now, ...verdict })
+    .set({ ...next, ...verdict })
     .where(eq(table.seq, row.seq))
     .run();
   db.update(attempts)
@@ -226,12 +272,4 @@ export function nextDueAt(db: Db, { stage, direction }: Lane): Instant | undefin
     db,
     `SELECT due_at AS dueAt FROM ${stage} WHERE ${isFree(direction)} ORDER BY due_at LIMIT 1`,
   ).get()?.dueAt;
-}
-
-function decode(payload: string): Entry | Send | Outgoing | undefined {
-  try {
-    return JSON.parse(payload) as Entry | Send | Outgoing;
-  } catch {
-    return undefined;
-  }
 }

@@ -5,12 +5,13 @@ import type { Instant } from '../message.ts';
 import { queueTables } from './claim.ts';
 import type { Db } from './open.ts';
 import { inbox, outbox, type Stage, uploads } from './schema.ts';
+import { bytesOf, opened, orConflict, type Stored } from './seals.ts';
 
 /** What a message is made of, without what people wrote. */
 export interface MessageFacts {
-  /** Characters of each form that is there; absent: it never was, or was purged. */
-  receivedLength?: number;
-  translatedLength?: number;
+  /** Bytes of each form that is there; absent: it never was, or was purged. */
+  receivedBytes?: number;
+  translatedBytes?: number;
   /** When the forms were dropped after their time. */
   purgedAt?: Instant;
   source?: 'feed' | 'history';
@@ -28,7 +29,7 @@ export interface MessageFacts {
   uploads: { position: number; uploadedAt: Instant }[];
 }
 
-/** The forms of a message as JSON texts. */
+/** The forms of a message as JSON texts. Where one does not open there are none: `conflict`. */
 export interface MessageContents {
   /** The entry, or the send, as it was accepted. */
   received?: string;
@@ -41,13 +42,13 @@ const MOST_BLOCKED = 10;
 
 export function factsOf(db: Db, id: string): MessageFacts {
   const accepted = db
-    .select({ row: inbox, length: sql<number>`length(${inbox.payload})` })
+    .select({ row: inbox, bytes: sql<number>`${sql.raw(bytesOf('inbox.payload'))}` })
     .from(inbox)
     .where(eq(inbox.id, id))
     .get();
   if (!accepted) throw new ExchangeError('not-found', 'No message has this id.');
   const queued = db
-    .select({ row: outbox, length: sql<number>`length(${outbox.payload})` })
+    .select({ row: outbox, bytes: sql<number>`${sql.raw(bytesOf('outbox.payload'))}` })
     .from(outbox)
     .where(eq(outbox.id, id))
     .get();
@@ -55,8 +56,8 @@ export function factsOf(db: Db, id: string): MessageFacts {
   const purgedAt = accepted.row.purgedAt ?? queued?.row.purgedAt;
   const { inDoubtSince } = queued?.row ?? accepted.row;
   return {
-    ...(accepted.row.purgedAt === null ? { receivedLength: accepted.length } : {}),
-    ...(queued && queued.row.purgedAt === null ? { translatedLength: queued.length } : {}),
+    ...(accepted.row.purgedAt === null ? { receivedBytes: accepted.bytes } : {}),
+    ...(queued && queued.row.purgedAt === null ? { translatedBytes: queued.bytes } : {}),
     ...(purgedAt ? { purgedAt } : {}),
     ...(source ? { source } : {}),
     isKeyed: dedupeKey !== null,
@@ -87,9 +88,11 @@ export function contentsOf(db: Db, id: string): MessageContents {
     .from(outbox)
     .where(eq(outbox.id, id))
     .get();
+  const text = (stage: Stage, payload: Stored) =>
+    orConflict(() => opened(db, { column: `${stage}.payload`, row: id }, payload));
   return {
-    ...(accepted.purgedAt === null ? { received: accepted.payload } : {}),
-    ...(queued?.purgedAt === null ? { translated: queued.payload } : {}),
+    ...(accepted.purgedAt === null ? { received: text('inbox', accepted.payload) } : {}),
+    ...(queued?.purgedAt === null ? { translated: text('outbox', queued.payload) } : {}),
   };
 }
 

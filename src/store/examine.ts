@@ -3,16 +3,18 @@ import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import type { Instant } from '../message.ts';
+import { neededKeys } from './data-keys.ts';
 import { list, UNMAPPED_POOL } from './directory.ts';
 import { directoryFaults } from './directory-rules.ts';
 import { type LaneFacts, laneFacts, type StuckHeads, stuckHeads } from './examine-lanes.ts';
 import { type SchemaVersion, schemaVersion } from './migrations.ts';
 import { listPauses } from './pauses.ts';
+import { countByKey, type KeyCount } from './sealed-columns.ts';
 import type { Pause } from './store.ts';
 import { freeDiskBytes, freePages, WAL_MAX_BYTES, walBytes } from './upkeep-disk.ts';
 import { type LockHolder, lockRow } from './upkeep-lock.ts';
 
-export type { LaneFacts, LockHolder, SchemaVersion, StuckHeads };
+export type { KeyCount, LaneFacts, LockHolder, SchemaVersion, StuckHeads };
 
 export interface FileFacts {
   bytes: number;
@@ -56,6 +58,13 @@ export interface DirectoryFacts {
   reasons: string[];
   /** Pools with a row that can't be as it is, and the fields that are wrong. */
   faulty: { ohPoolId: string; fields: string[] }[];
+}
+
+export interface SealingFacts {
+  /** How many values are under which key; the whole file is read for it. */
+  counts: KeyCount[];
+  /** Ids of the keys that the file needs. */
+  needed: string[];
 }
 
 /** A file of this size is read whole in well under a minute. */
@@ -181,6 +190,13 @@ export class Examination {
       reasons: reasons.map(String),
       faulty: [...fields].map(([ohPoolId, wrong]) => ({ ohPoolId, fields: [...wrong] })),
     };
+  }
+
+  /** Undefined for a file from before contents were sealed. */
+  async sealing(): Promise<SealingFacts | undefined> {
+    const table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'data_keys'";
+    if (!this.#sqlite.prepare(table).get()) return undefined;
+    return { counts: countByKey(this.#sqlite), needed: neededKeys(this.#sqlite) };
   }
 
   close(): void {

@@ -6,6 +6,8 @@ import { candidates } from './find-candidates.ts';
 import { isHeldKey } from './held.ts';
 import type { Db } from './open.ts';
 import { attempts, events, inbox, outbox, type Stage } from './schema.ts';
+import { SealError } from './seal.ts';
+import { opened } from './seals.ts';
 import type {
   AttemptView,
   EventView,
@@ -65,7 +67,7 @@ export function find(db: Db, id: string): MessageView | undefined {
     ...present({ blockedBy: blockerOfFound(db, row) }),
     ...(waitsForHistory(row) ? { waitsForHistory: true } : {}),
     attempts: made.map(toAttempt),
-    events: happened.map(toEvent),
+    events: happened.map((event) => toEvent(db, event)),
   };
 }
 
@@ -188,9 +190,20 @@ function toAttempt(row: typeof attempts.$inferSelect): AttemptView {
   };
 }
 
-function toEvent(row: typeof events.$inferSelect): EventView {
-  const { at, stage, event, attempt, detail, actor } = row;
-  return { at, stage, event, ...present({ attempt, detail, actor }) };
+function toEvent(db: Db, row: typeof events.$inferSelect): EventView {
+  const { at, stage, event, attempt, actor } = row;
+  return { at, stage, event, ...present({ attempt, detail: detailOf(db, row), actor }) };
+}
+
+/** One that does not open says why. */
+function detailOf(db: Db, { messageId, at, detail }: typeof events.$inferSelect): string | null {
+  try {
+    const place = { column: 'events.detail', row: `${messageId}/${at}` } as const;
+    return detail === null ? null : opened(db, place, detail);
+  } catch (error) {
+    if (error instanceof SealError) return error.message;
+    throw error;
+  }
 }
 
 type Present<T> = { [K in keyof T]?: NonNullable<T[K]> };

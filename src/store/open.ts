@@ -6,6 +6,8 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from './migrations.ts';
+import type { DataKey } from './seal.ts';
+import { useKeys } from './seals.ts';
 import { WAL_MAX_BYTES } from './upkeep-disk.ts';
 
 /** An open file, as the other files of this room use it. */
@@ -25,16 +27,23 @@ const CACHE_KIB = 64 * 1024;
 
 /**
  * Opens `path`, creating folder, file and tables where they are missing. A writer waits up to
- * `busyTimeoutMs` for another process. Throws when the file can't be opened, a pragma did not take,
- * or a migration fails; then nothing is left open.
+ * `busyTimeoutMs` for another process. Contents are sealed under the first of the keys and opened under
+ * all. Throws when the file can't be opened, a pragma did not take, or a migration fails; then nothing is
+ * left open.
  */
-export function open(path: string, busyTimeoutMs = BUSY_TIMEOUT_MS): Connection {
+export function open(
+  path: string,
+  busyTimeoutMs = BUSY_TIMEOUT_MS,
+  keys: DataKey[] = [],
+): Connection {
   mkdirSync(dirname(path), { recursive: true });
   const sqlite = new Database(path);
   try {
     setPragmas(sqlite, busyTimeoutMs);
     migrate(sqlite);
-    return { sqlite, db: drizzle(sqlite) };
+    const db = drizzle(sqlite);
+    useKeys(db, keys);
+    return { sqlite, db };
   } catch (error) {
     sqlite.close();
     throw error;

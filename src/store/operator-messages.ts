@@ -5,6 +5,7 @@ import type { Instant } from '../message.ts';
 import { queueTables } from './claim.ts';
 import type { Db } from './open.ts';
 import { attempts, events, type Stage } from './schema.ts';
+import { type Stored, sealed } from './seals.ts';
 import type { Lane } from './store.ts';
 import { forgetUploads } from './uploads.ts';
 
@@ -38,7 +39,8 @@ export function dismiss(db: Db, id: string, actor: string, reason: string, now: 
   }
   const table = queueTables[row.stage];
   db.update(table).set({ state: 'done' }).where(eq(table.id, id)).run();
-  note(db, row, { event: 'dismissed', detail: reason, actor, at: now });
+  const detail = sealed(db, { column: 'events.detail', row: `${id}/${now}` }, reason);
+  note(db, row, { event: 'dismissed', detail, actor, at: now });
   return { stage: row.stage, direction: row.direction };
 }
 
@@ -137,7 +139,7 @@ function isAttemptOf({ id, stage }: QueueRow) {
 function note(
   db: Db,
   { id: messageId, stage }: QueueRow,
-  happened: { event: 'replayed' | 'dismissed'; detail: string; actor: string; at: Instant },
+  happened: { event: 'replayed' | 'dismissed'; detail: Stored; actor: string; at: Instant },
 ): void {
   db.insert(events)
     .values({ messageId, stage, ...happened })

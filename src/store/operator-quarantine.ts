@@ -1,6 +1,6 @@
 /** Documents in quarantine: looked at, and taken in again. */
 import { createHash } from 'node:crypto';
-import { desc, eq, lt, sql } from 'drizzle-orm';
+import { desc, eq, lt } from 'drizzle-orm';
 import { type DocumentFault, ExchangeError } from '../errors.ts';
 import type { Instant } from '../message.ts';
 import { insertEntries, insertQuarantined, insertTombstones } from './accept.ts';
@@ -13,17 +13,19 @@ import type {
   ReadAgain,
 } from './operator.ts';
 import { quarantine } from './schema.ts';
+import { SealError, type SealedColumn } from './seal.ts';
+import { opened, openedBytes, orConflict, type Stored, sealed } from './seals.ts';
 
 const summaryColumns = {
   id: quarantine.id,
   scope: quarantine.scope,
   sha256: quarantine.sha256,
   contentType: quarantine.contentType,
-  sizeBytes: sql<number>`length(${quarantine.body})`,
+  sizeBytes: quarantine.sizeBytes,
   firstSeenAt: quarantine.firstSeenAt,
   lastSeenAt: quarantine.lastSeenAt,
   pushes: quarantine.pushes,
-  faultCount: sql<number>`json_array_length(${quarantine.faults})`,
+  faultCount: quarantine.faultCount,
   purgedAt: quarantine.purgedAt,
   replayedAt: quarantine.replayedAt,
 };
@@ -58,14 +60,42 @@ export function findQuarantined(db: Db, id: string): QuarantineView {
   const { faults, replay, ...summary } = row;
   return {
     ...toSummary(summary),
-    faults: JSON.parse(faults) as DocumentFault[],
-    ...(replay === null ? {} : { replay: JSON.parse(replay) as QuarantineReplay }),
+    faults: faultsOf(db, row.sha256, faults),
+    ...replayOf(db, row.sha256, replay),
   };
+}
+
+/** Those that do not open say why. */
+function faultsOf(db: Db, row: string, faults: Stored): DocumentFault[] {
+  const text = readable(db, 'quarantine.faults', row, faults);
+  return text instanceof SealError
+    ? [{ detail: text.message }]
+    : (JSON.parse(text) as DocumentFault[]);
+}
+
+function replayOf(db: Db, row: string, replay: Stored | null): Pick<QuarantineView, 'replay'> {
+  const text = replay === null ? undefined : readable(db, 'quarantine.replay', row, replay);
+  if (text === undefined || text instanceof SealError) return {};
+  return { replay: JSON.parse(text) as QuarantineReplay };
+}
+
+function readable(db: Db, column: SealedColumn, row: string, stored: Stored): string | SealError {
+  try {
+    return opened(db, { column, row }, stored);
+  } catch (error) {
+    if (error instanceof SealError) return error;
+    throw error;
+  }
 }
 
 export function quarantinedBody(db: Db, id: string): Uint8Array<ArrayBuffer> {
   const row = db
-    .select({ body: quarantine.body, purgedAt: quarantine.purgedAt })
+    .select({
+      sha256: quarantine.sha256,
+      body: quarantine.body,
+      bodySealed: quarantine.bodySealed,
+      purgedAt: quarantine.purgedAt,
+    })
     .from(quarantine)
     .where(eq(quarantine.id, id))
     .get();
@@ -73,7 +103,10 @@ export function quarantinedBody(db: Db, id: string): Uint8Array<ArrayBuffer> {
   if (row.purgedAt !== null) {
     throw new ExchangeError('conflict', 'The document was purged; only its faults are left.');
   }
-  return new Uint8Array(row.body);
+  if (!row.bodySealed) return new Uint8Array(row.body);
+  return orConflict(
+    () => new Uint8Array(openedBytes(db, { column: 'quarantine.body', row: row.sha256 }, row.body)),
+  );
 }
 
 export function takeQuarantined(
@@ -93,10 +126,10 @@ export function takeQuarantined(
     faults,
     ...(edited ? { editedSha256: sha256(edited.body) } : {}),
   };
-  record(db, eq(quarantine.id, id), replay, now);
+  record(db, shaOf(db, id), replay, now);
   if (edited) {
     insertQuarantined(db, { scope: 'entries', ...edited, faults }, now);
-    record(db, eq(quarantine.sha256, sha256(edited.body)), replay, now);
+    record(db, sha256(edited.body), replay, now);
   }
   return replay;
 }
@@ -115,21 +148,25 @@ export function noteFailedReplay(
     faults,
     ...(edited ? { editedSha256: sha256(edited.body) } : {}),
   };
-  record(db, eq(quarantine.id, id), replay, now);
+  record(db, shaOf(db, id), replay, now);
 }
 
-function record(
-  db: Db,
-  which: ReturnType<typeof eq>,
-  replay: QuarantineReplay,
-  now: Instant,
-): void {
-  const recorded = db
-    .update(quarantine)
-    .set({ replayedAt: now, replay: JSON.stringify(replay) })
-    .where(which)
+function record(db: Db, row: string, replay: QuarantineReplay, now: Instant): void {
+  const text = sealed(db, { column: 'quarantine.replay', row }, JSON.stringify(replay));
+  db.update(quarantine)
+    .set({ replayedAt: now, replay: text, rejected: replay.rejected })
+    .where(eq(quarantine.sha256, row))
     .run();
-  if (recorded.changes === 0) throw unknownDocument();
+}
+
+function shaOf(db: Db, id: string): string {
+  const row = db
+    .select({ sha256: quarantine.sha256 })
+    .from(quarantine)
+    .where(eq(quarantine.id, id))
+    .get();
+  if (!row) throw unknownDocument();
+  return row.sha256;
 }
 
 function toSummary(

@@ -6,6 +6,11 @@ import type { Db } from './open.ts';
 import type { Replayable, ReplayFilter } from './operator.ts';
 import { attempts, inbox, outbox } from './schema.ts';
 
+/** The pool of a send in the clear, from before it had a column. A payload that is no JSON would end the query. */
+export const POOL_IN_PAYLOAD = `iif(inbox.direction = 'mhv-to-oh' AND typeof(inbox.payload) = 'text'
+    AND json_valid(inbox.payload),
+    json_extract(inbox.payload, '$.receivingPoolId'), NULL)`;
+
 const errorCode = sql<string>`coalesce(${outbox.errorCode}, ${inbox.errorCode}, 'none')`;
 
 export function countReplayable(db: Db, filter: ReplayFilter): Replayable {
@@ -67,10 +72,8 @@ function ofStatus(wanted: ReplayFilter['status']): SQL | undefined {
     UNION ALL SELECT id FROM outbox WHERE state = 'dead')`;
 }
 
-/** A payload that is no JSON would end the whole query. */
 function isForPool(poolId: string): SQL {
-  return sql`iif(${inbox.direction} = 'mhv-to-oh' AND json_valid(${inbox.payload}),
-    json_extract(${inbox.payload}, '$.receivingPoolId'), NULL) = ${poolId}`;
+  return sql`coalesce(${inbox.receivingPoolId}, ${sql.raw(POOL_IN_PAYLOAD)}) = ${poolId}`;
 }
 
 /** The smallest UUIDv7 of an instant (RFC 9562 §5.7). */

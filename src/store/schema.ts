@@ -14,6 +14,7 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core';
 import type { DeliveredIds, Direction, Entry, Outcome } from '../message.ts';
+import type { Stored } from './seals.ts';
 
 /** Where a message is on its way: `inbox` until it is translated, then `outbox`. */
 export type Stage = 'inbox' | 'outbox';
@@ -41,7 +42,8 @@ const queueColumns = () => ({
    * new row of the inbox by the statement that accepts it.
    */
   blocked: integer('blocked', { mode: 'boolean' }).notNull().default(false),
-  payload: text('payload').notNull(),
+  /** JSON; sealed where there are keys, `{}` once it was purged. */
+  payload: text('payload').$type<Stored>().notNull(),
   /** When a pending row may be claimed; while it is in hand, when its lease ends. */
   dueAt: integer('due_at').notNull(),
   /** How often the row was claimed; the number of the latest attempt. */
@@ -81,6 +83,8 @@ export const inbox = sqliteTable(
     duplicateOf: text('duplicate_of'),
     /** What announced an OH message; absent for a send. */
     source: text('source').$type<Entry['source']>(),
+    /** Pool that a send is for; absent of one that was accepted before there was the column, see the payload. */
+    receivingPoolId: text('receiving_pool_id'),
   },
   (t) => [
     uniqueIndex('inbox_id').on(t.id),
@@ -163,7 +167,8 @@ export const events = sqliteTable(
     /** Number of the attempt it happened in; absent for what a person did. */
     attempt: integer('attempt'),
     event: text('event').notNull(),
-    detail: text('detail'),
+    /** Sealed where it is what a person wrote: why they dismissed a message. */
+    detail: text('detail').$type<Stored>(),
     /** Who asked for it, when it was a person. */
     actor: text('actor'),
   },
@@ -181,8 +186,8 @@ export const uploads = sqliteTable(
     position: integer('position').notNull(),
     /** SHA-256 of the bytes in hex. */
     sha256: text('sha256').notNull(),
-    /** JSON: what the destination calls the file. */
-    reference: text('reference').notNull(),
+    /** JSON: what the destination calls the file; sealed where there are keys. */
+    reference: text('reference').$type<Stored>().notNull(),
     uploadedAt: integer('uploaded_at').notNull(),
   },
   (t) => [primaryKey({ columns: [t.messageId, t.position] })],
@@ -226,13 +231,20 @@ export const quarantine = sqliteTable(
     pushes: integer('pushes').notNull().default(1),
     contentType: text('content_type'),
     body: blob('body').$type<Uint8Array>().notNull(),
+    /** Whether the body is sealed; its bytes do not show it. */
+    bodySealed: integer('body_sealed', { mode: 'boolean' }).notNull().default(false),
+    /** Length of the body as it was pushed, 0 once it was purged. */
+    sizeBytes: integer('size_bytes').notNull().default(0),
     /** `document`: nothing of it was accepted. `entries`: only the entries named in `faults` were not. */
     scope: text('scope').$type<'document' | 'entries'>().notNull(),
-    /** JSON array of `{detail, element?, line?, column?}`. */
-    faults: text('faults').notNull(),
-    /** When the document was last taken in again, and with what result (JSON). */
+    /** JSON array of `{detail, element?, line?, column?}`; sealed where there are keys, for it names elements. */
+    faults: text('faults').$type<Stored>().notNull(),
+    faultCount: integer('fault_count').notNull().default(0),
+    /** When the document was last taken in again, and with what result (JSON, sealed where there are keys). */
     replayedAt: integer('replayed_at'),
-    replay: text('replay'),
+    replay: text('replay').$type<Stored>(),
+    /** How much of it was refused then. */
+    rejected: integer('rejected'),
     /** When the body was dropped after its time; everything else stays. */
     purgedAt: integer('purged_at'),
   },

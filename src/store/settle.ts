@@ -7,18 +7,19 @@ import { directoryChangedSince, UNMAPPED_POOL } from './directory.ts';
 import { learn } from './links.ts';
 import type { Db } from './open.ts';
 import { events, inbox } from './schema.ts';
+import { type Stored, sealed } from './seals.ts';
 import type { Claimed, Note, Settlement } from './store.ts';
 
 export function handOver(
   db: Db,
   claimed: Claimed,
   outgoing: Outgoing,
-  { now, traceparent }: { now: Instant; traceparent: string | undefined },
+  { now, payload, traceparent }: { now: Instant; payload: Stored; traceparent: string | undefined },
 ) {
   const ids = idsOf(outgoing);
   const verdict = { ...NO_ERROR, outcome: 'delivered' as const };
   if (!finish(db, claimed, 'done', verdict, ids, now)) return 'lost';
-  const inserted = insertOutgoing(db, claimed, outgoing, { ...ids, traceparent }, now);
+  const inserted = insertOutgoing(db, claimed, payload, { ...ids, traceparent }, now);
   if (inserted) {
     endAttempt(db, claimed, verdict, now);
     return 'queued';
@@ -27,16 +28,21 @@ export function handOver(
   return 'duplicate';
 }
 
+/** The translation as `handOver` takes it: made before the write lock is taken, for a message may have files. */
+export function payloadOf(db: Db, { id }: Claimed, outgoing: Outgoing): Stored {
+  return sealed(db, { column: 'outbox.payload', row: id }, JSON.stringify(outgoing));
+}
+
 /** False when a row of the outbox carries this OH message already. */
 function insertOutgoing(
   db: Db,
   claimed: Claimed,
-  outgoing: Outgoing,
+  payload: Stored,
   ids: RowIds & { traceparent: string | undefined },
   now: Instant,
 ): boolean {
   const { id, lane, orderKey, inDoubtSince = null } = claimed;
-  const inserted = compiled<(string | number | null)[]>(
+  const inserted = compiled<(Stored | number | null)[]>(
     db,
     `INSERT INTO outbox (id, direction, order_key, payload, due_at, accepted_at, in_doubt_since,
        icn, oh_patient_id, oh_message_id, mhv_message_id, traceparent)
@@ -45,7 +51,7 @@ function insertOutgoing(
     id,
     lane.direction,
     orderKey,
-    JSON.stringify(outgoing),
+    payload,
     now,
     now,
     // Doubt about an inbox row comes from a restored backup: it may have been delivered since.

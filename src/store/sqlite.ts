@@ -1,6 +1,12 @@
 /** The store on one SQLite file: runs each verb in its transaction and says what became due. */
 import type { DeliveredIds, Direction, Instant, Outgoing, Send } from '../message.ts';
-import { insertEntries, insertQuarantined, insertSend, insertTombstones } from './accept.ts';
+import {
+  insertEntries,
+  insertQuarantined,
+  insertSend,
+  insertTombstones,
+  sendRow,
+} from './accept.ts';
 import { type AccessStore, SqliteAccess } from './access.ts';
 import { type ArchiveStore, SqliteArchive } from './archive.ts';
 import { type AuditStore, SqliteAudit } from './audit.ts';
@@ -10,6 +16,7 @@ import { noteBreaker, type OpenBreaker } from './breakers.ts';
 import { Capacity } from './capacity.ts';
 import { type ClaimBounds, claim, nextDueAt } from './claim.ts';
 import { type ConsoleStore, SqliteConsole } from './console.ts';
+import { type KeyStore, SqliteKeys } from './data-keys.ts';
 import { type DirectoryStore, SqliteDirectory } from './directory.ts';
 import { Failures } from './failures.ts';
 import { countPending, find, list } from './find.ts';
@@ -20,8 +27,10 @@ import { type Connection, type Db, open } from './open.ts';
 import { type OperatorStore, SqliteOperator } from './operator.ts';
 import { type OperatorAccounts, SqliteOperators } from './operators.ts';
 import { listPauses, pause, resume } from './pauses.ts';
+import type { DataKey } from './seal.ts';
+import { notingKey } from './seals.ts';
 import { type SessionStore, SqliteSessions } from './session-store.ts';
-import { handOver, settle, settleDuplicate } from './settle.ts';
+import { handOver, payloadOf, settle, settleDuplicate } from './settle.ts';
 import type {
   Accepted,
   Claimed,
@@ -44,6 +53,8 @@ import { rememberUpload, uploadsOf } from './uploads.ts';
 export interface StoreOptions extends ClaimBounds {
   path: string;
   now: () => Instant;
+  /** The first seals contents, all of them open; kept in the clear unless told. */
+  dataKeys?: DataKey[];
   /** How many writes may share a commit; 512 unless told. 1 is for comparison. */
   worksPerCommit?: number;
   /** Pending rows above which nothing more is accepted. */
@@ -64,7 +75,7 @@ export interface StoreOptions extends ClaimBounds {
 
 /** Opens the file at `path`, or makes it. Throws when it can't be opened, migrated or made durable. */
 export function openStore(options: StoreOptions): Store {
-  return new SqliteStore(open(options.path, options.busyTimeoutMs), options);
+  return new SqliteStore(open(options.path, options.busyTimeoutMs, options.dataKeys), options);
 }
 
 class SqliteStore implements Store {
@@ -75,6 +86,7 @@ class SqliteStore implements Store {
   readonly operators: OperatorAccounts;
   readonly directory: DirectoryStore;
   readonly archive: ArchiveStore;
+  readonly keys: KeyStore;
   readonly console: ConsoleStore;
   readonly upkeep: UpkeepStore;
   readonly #connection: Connection;
@@ -90,7 +102,8 @@ class SqliteStore implements Store {
     this.#connection = connection;
     this.#db = connection.db;
     const failures = new Failures(options.onFailure ?? (() => {}));
-    this.#write = failures.ofWrites(groupCommit(connection.sqlite, options.worksPerCommit));
+    const write = failures.ofWrites(groupCommit(connection.sqlite, options.worksPerCommit));
+    this.#write = notingKey(write, this.#db, options.now);
     this.#bounds = options;
     this.#now = options.now;
     this.#onAccepted = options.onAccepted ?? (() => {});
@@ -123,6 +136,8 @@ class SqliteStore implements Store {
     });
     this.directory = new SqliteDirectory(shared);
     this.archive = new SqliteArchive(shared);
+    // Its own write would note a key that it has yet to judge.
+    this.keys = new SqliteKeys({ ...shared, write });
     this.audit = new SqliteAudit(shared);
     this.access = new SqliteAccess(shared);
     this.operators = new SqliteOperators(shared);
@@ -143,9 +158,8 @@ class SqliteStore implements Store {
 
   async acceptSend(send: Send, idempotency?: Idempotency, traceparent?: string) {
     this.#capacity.refuseWhenFull();
-    const result = await this.#write(() =>
-      insertSend(this.#db, send, idempotency, { now: this.#now(), traceparent }),
-    );
+    const row = sendRow(this.#db, send, idempotency, { now: this.#now(), traceparent });
+    const result = await this.#write(() => insertSend(this.#db, row, idempotency));
     if (!result.repeated) this.#announce({ stage: 'inbox', direction: 'mhv-to-oh' });
     const accepted = result.repeated ? 0 : 1;
     this.#onAccepted({ source: 'send', accepted, duplicates: 1 - accepted });
@@ -162,8 +176,9 @@ class SqliteStore implements Store {
   }
 
   async handOver(claimed: Claimed, outgoing: Outgoing, traceparent?: string) {
+    const payload = payloadOf(this.#db, claimed, outgoing);
     const result = await this.#write(() =>
-      handOver(this.#db, claimed, outgoing, { now: this.#now(), traceparent }),
+      handOver(this.#db, claimed, outgoing, { now: this.#now(), payload, traceparent }),
     );
     if (result === 'queued') {
       this.#announce({ stage: 'outbox', direction: claimed.lane.direction });

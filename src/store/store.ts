@@ -18,6 +18,7 @@ import type { ArchiveStore } from './archive.ts';
 import type { AuditStore } from './audit.ts';
 import type { OpenBreaker } from './breakers.ts';
 import type { ConsoleStore } from './console.ts';
+import type { KeyStore } from './data-keys.ts';
 import type { DirectoryStore } from './directory.ts';
 import type { OperatorStore } from './operator.ts';
 import type { OperatorAccounts } from './operators.ts';
@@ -157,6 +158,8 @@ export interface Store {
   readonly directory: DirectoryStore;
   /** Which archived documents were taken in. */
   readonly archive: ArchiveStore;
+  /** Under which keys contents are sealed. */
+  readonly keys: KeyStore;
   /** What the operator console reads. */
   readonly console: ConsoleStore;
   /** What keeps the file in order, and who polls it. */

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
+import { neededKeysOfFile } from './data-keys.ts';
 
 /** Why a backup or a restore was refused; nothing was changed then. */
 export class FileRefusal extends Error {
@@ -30,6 +31,8 @@ export interface BackedUp {
   file: string;
   bytes: number;
   pages: number;
+  /** Ids of the keys without which the copy can't be used; empty: it is in the clear. */
+  dataKeys: string[];
 }
 
 /** What SQLite may keep beside a database. */
@@ -49,8 +52,9 @@ export async function backUp(
   const partial = `${to}.partial`;
   try {
     const pages = await copyDatabase(from, partial);
+    const dataKeys = neededKeysOfFile(partial);
     syncAndRename(partial, to);
-    return { file: to, bytes: statSync(to).size, pages };
+    return { file: to, bytes: statSync(to).size, pages, dataKeys };
   } finally {
     removeDatabase(partial);
   }

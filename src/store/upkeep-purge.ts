@@ -101,7 +101,7 @@ function isOver(row: Candidate, cutoffs: Cutoffs): boolean {
 }
 
 /** Nothing of the document was refused when a person had it taken in again. */
-const wasTakenWhole = sql`json_extract(${quarantine.replay}, '$.rejected') = 0`;
+const wasTakenWhole = eq(quarantine.rejected, 0);
 
 /** Drops the bodies of some quarantined documents; returns how many. Zero: there are no more. */
 export function purgeQuarantine(db: Db, cutoffs: Cutoffs, now: Instant): number {
@@ -122,7 +122,7 @@ export function purgeQuarantine(db: Db, cutoffs: Cutoffs, now: Instant): number 
     .limit(BODIES_PER_BATCH);
   return db
     .update(quarantine)
-    .set({ body: Buffer.alloc(0), purgedAt: now })
+    .set({ body: Buffer.alloc(0), bodySealed: false, sizeBytes: 0, purgedAt: now })
     .where(inArray(quarantine.id, over))
     .run().changes;
 }

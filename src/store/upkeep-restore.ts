@@ -5,6 +5,7 @@ import { ne, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import type { Instant } from '../message.ts';
 import { queueTables } from './claim.ts';
+import { neededKeysOfFile } from './data-keys.ts';
 import { schemaVersion } from './migrations.ts';
 import { type Connection, type Db, open } from './open.ts';
 import { events, type Stage } from './schema.ts';
@@ -30,6 +31,8 @@ export interface Restored {
   pending: number;
   /** Messages that wait for a person. */
   dead: number;
+  /** Ids of the keys that the next start must have. */
+  dataKeys: string[];
 }
 
 /**
@@ -49,6 +52,7 @@ export async function restore(from: string, to: string, now: Instant): Promise<R
     await copyDatabase(from, partial);
     const missing = countMissingMigrations(partial, from);
     const { pending, dead } = makeReady(partial, now);
+    const dataKeys = neededKeysOfFile(partial);
     held?.close();
     const keptOld = existsSync(to) ? setAside(to, now) : undefined;
     syncAndRename(partial, to);
@@ -59,6 +63,7 @@ export async function restore(from: string, to: string, now: Instant): Promise<R
       migrationsApplied: missing,
       pending,
       dead,
+      dataKeys,
     };
   } finally {
     held?.close();

@@ -26,7 +26,7 @@ test('all that can need a person is told with a page of the runbook, the most ur
     histories: { ...well.histories, dead: one },
     lanes: well.lanes.map((lane) => ({ ...lane, dead: one, oldestAt: now - HOUR_MS })),
   };
-  const concerns = concernsOf(bad, destinations, now);
+  const concerns = concernsOf(bad, destinations, false, now);
   expect(concerns.map(({ what }) => what)).toEqual([
     'Nobody delivers',
     '0 bytes left on the disk',
@@ -45,5 +45,5 @@ test('all that can need a person is told with a page of the runbook, the most ur
     }),
   ]);
   const names = alerts().map(({ alert }) => alert);
-  expect(concerns.filter(({ runbook }) => !names.includes(runbook))).toEqual([]);
+  expect(concerns.filter(({ runbook = '' }) => !names.includes(runbook))).toEqual([]);
 });

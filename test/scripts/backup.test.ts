@@ -90,7 +90,8 @@ function load(city: City) {
 
 test('a backup under load loses nothing acknowledged, and a restore of it delivers nothing twice', async () => {
   const path = join(folder(), 'exchange.db');
-  const city = await setup({ DATABASE_PATH: path });
+  const DATA_KEYS = `k1:${btoa('1'.repeat(32))}`;
+  const city = await setup({ DATABASE_PATH: path, DATA_KEYS });
   const { ohPatientId } = city.patient(1);
   const letter = { patientId: ohPatientId, body: 'Come on Monday.' };
   await city.clinicianWrites({ ...letter, subject: 'Before' });
@@ -103,7 +104,7 @@ test('a backup under load loses nothing acknowledged, and a restore of it delive
   const { status, line } = await run('backup.ts', path, [backup]);
   await sending.stop();
   expect(status).toBe(0);
-  expect(line).toMatchObject({ file: backup, bytes: statSync(backup).size });
+  expect(line).toMatchObject({ file: backup, bytes: statSync(backup).size, dataKeys: ['k1'] });
   expect(Number(line['pages']) * 4096).toBe(statSync(backup).size);
 
   // The exchange goes on after the backup and delivers everything; then its file is gone.
@@ -113,7 +114,10 @@ test('a backup under load loses nothing acknowledged, and a restore of it delive
   await city.exchange.stop();
   const elsewhere = join(folder(), 'fresh', 'exchange.db');
   const restored = await run('restore.ts', elsewhere, [backup]);
-  expect(restored).toMatchObject({ status: 0, line: { file: elsewhere, dead: 0 } });
+  expect(restored).toMatchObject({
+    status: 0,
+    line: { file: elsewhere, dead: 0, dataKeys: ['k1'] },
+  });
   expect(Number(restored.line['pending'])).toBeGreaterThan(20);
 
   const config = parseConfig({
@@ -121,6 +125,7 @@ test('a backup under load loses nothing acknowledged, and a restore of it delive
     AUTH: 'none',
     PORT: '0',
     DATABASE_PATH: elsewhere,
+    DATA_KEYS,
   });
   const log = pino({ level: 'silent' });
   const again = await createExchange(config, { now: () => city.clock.now, random: () => 0.5, log });

@@ -59,6 +59,7 @@ test('it is one file, and says its version and its commands', async () => {
     'directory',
     'backup',
     'restore',
+    'rekey',
   ]) {
     expect(help.out).toContain(`  ${command} `);
   }

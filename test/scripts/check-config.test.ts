@@ -3,6 +3,7 @@ import { expect, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openStore } from '../../src/store/sqlite.ts';
 import { afterwards } from '../afterwards.ts';
 import { endOf, run, town } from './setup.ts';
 
@@ -173,3 +174,29 @@ test('a private key that can not be read is a fault of the configuration, and is
   expect(out).toContain('OH_AUTH_PRIVATE_KEY: can not be read');
   expect(out).not.toContain('not-a-key');
 });
+
+test('faults of DATA_KEYS are named, and so is a key that the file needs', async () => {
+  const { env, databasePath } = await town();
+  const key = (byte: number) => Buffer.alloc(32, byte).toString('base64');
+  const checked = async (DATA_KEYS: string) =>
+    endOf(run('scripts/check-config.ts', { ...env, DATA_KEYS }));
+  const bad = await checked(`k1:${key(1)},k1:${key(2)},${key(3)}`);
+  expect(bad.status).toBe(78);
+  expect(bad.out).toContain(
+    'DATA_KEYS: key 2 has the id of key 1\nDATA_KEYS: key 3 must be id:key',
+  );
+  expect(bad.out).not.toContain(key(3));
+  const store = openStore({
+    path: databasePath,
+    now: Date.now,
+    leaseMs: 1000,
+    maxAttempts: 1,
+    dataKeys: [{ id: 'k1', key: Buffer.alloc(32, 1) }],
+  });
+  await store.keys.take();
+  store.close();
+  const lacking = await checked(`k2:${key(2)}`);
+  expect(lacking.status).toBe(78);
+  expect(lacking.out).toContain('DATA_KEYS: lacks the key k1, under which');
+  expect((await checked(`k2:${key(2)},k1:${key(1)}`)).status).toBe(0);
+}, 30_000);

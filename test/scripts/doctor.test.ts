@@ -200,3 +200,39 @@ test('a disk with too little room is bad', async () => {
   const { of } = await doctor(path, [], { MIN_FREE_DISK_MB: '99999999' });
   expect(of('disk')).toMatchObject({ level: 'bad' });
 });
+
+test('it counts what is sealed by key, and says what lies in the clear or can not be opened', async () => {
+  const key = (byte: number) => ({ id: `k${byte}`, key: Buffer.alloc(32, byte) });
+  const variable = (...bytes: number[]) => ({
+    DATA_KEYS: bytes.map((byte) => `k${byte}:${key(byte).key.toString('base64')}`).join(','),
+  });
+  const { path, store } = storeOfNow();
+  await store.acceptDocument({ entries: [numbered(1)] });
+  store.close();
+  const sealing = async (env: Record<string, string>) =>
+    (await doctor(path, [], env)).of('sealing');
+  expect(await sealing({})).toMatchObject({
+    level: 'look',
+    found: '1 value in the clear: DATA_KEYS is not set',
+  });
+  expect(await sealing({ AUTH: 'none' })).toMatchObject({ level: 'ok' });
+  const keyed = setup({ path, dataKeys: [key(1)] });
+  await keyed.store.keys.take();
+  await keyed.store.acceptDocument({ entries: [numbered(2), numbered(3)] });
+  expect(await sealing(variable(1))).toMatchObject({
+    level: 'look',
+    found: '2 values under k1, 1 value in the clear',
+    next: expect.stringContaining('bun run rekey'),
+  });
+  expect(await sealing(variable(2))).toMatchObject({
+    level: 'bad',
+    found: expect.stringContaining('DATA_KEYS lacks k1'),
+  });
+  const env = { DATABASE_PATH: path, ...variable(2, 1) };
+  expect((await endOf(run('scripts/rekey.ts', env))).status).toBe(0);
+  const { level, found } = (await sealing(variable(2))) ?? {};
+  expect({ level, found }).toEqual({ level: 'ok', found: '3 values under k2, none in the clear' });
+  // Without the environment of the exchange the file itself says that it is sealed.
+  expect(await sealing({})).toMatchObject({ level: 'ok' });
+  expect(await sealing({ DATA_KEYS: 'k2' })).toMatchObject({ level: 'bad' });
+}, 30_000);

@@ -9,8 +9,8 @@ export interface Concern {
   what: string;
   /** What to do about it. */
   advice: string;
-  /** The alert whose page of RUNBOOK.md says more. */
-  runbook: string;
+  /** The alert whose page of RUNBOOK.md says more; absent where none fires. */
+  runbook?: string;
   href: string;
 }
 
@@ -20,15 +20,18 @@ const POLLER_SILENCE_MS = 15_000;
 /** Twice what the exchange needs to go on accepting by default. */
 const LITTLE_DISK_BYTES = 400 * 1024 * 1024;
 
+/** `isExposed`: contents lie in the clear, and others than this machine reach the exchange. */
 export function concernsOf(
   standing: Standing,
   destinations: DestinationView[],
+  isExposed: boolean,
   now: Instant,
 ): Concern[] {
   const concerns = [
     ...ofProcess(standing, now),
     ...destinations.flatMap((destination) => ofDestination(destination)),
     ...ofMessages(standing, now),
+    ...(isExposed ? [IN_THE_CLEAR] : []),
   ];
   return [...concerns.filter(isUrgent), ...concerns.filter((one) => !isUrgent(one))];
 }
@@ -36,6 +39,13 @@ export function concernsOf(
 function isUrgent({ tone }: Concern): boolean {
   return tone === 'bad';
 }
+
+const IN_THE_CLEAR: Concern = {
+  tone: 'warn',
+  what: 'Contents lie in the clear',
+  advice: 'What people wrote is not sealed in the file. Set DATA_KEYS, then run rekey.',
+  href: '/console/system',
+};
 
 function ofProcess({ poller, freeDiskBytes }: Standing, now: Instant): Concern[] {
   const concerns: Concern[] = [];

@@ -20,6 +20,8 @@ import { systemPage } from './pages/system.tsx';
 
 /** How the console lets people in, and when its streams end. */
 export interface ConsoleDoor extends Omit<ConsoleOptions, 'store'> {
+  /** `AUTH=none`: on a machine that nobody else reaches. */
+  isOpen?: boolean;
   /** Aborted when the process is to stop: a stream would keep it waiting. */
   closing?: AbortSignal;
 }

@@ -5,7 +5,7 @@ import type { MessageContents, MessageFacts } from '../../store/console.ts';
 import type { MessageView } from '../../store/store.ts';
 import { Act, At, Facts, Id } from './parts.tsx';
 import type { Visitor } from './visitor.ts';
-import { directionWords, number } from './words.ts';
+import { bytes, directionWords, number } from './words.ts';
 
 /** Of each form so many characters are shown. */
 const MOST_SHOWN = 100_000;
@@ -33,13 +33,13 @@ export function MessageForms({
       <Disclosure {...{ message, facts, visitor, contents }} />
       <div class="forms">
         <Form title="Raw" about={raw}>
-          <Text text={contents && pretty(contents.received)} length={facts.receivedLength} />
+          <Text text={contents && pretty(contents.received)} size={facts.receivedBytes} />
         </Form>
         <Form title="Translated" about="What people read, after translation.">
-          <Readable text={contents?.translated} length={facts.translatedLength} />
+          <Readable text={contents?.translated} size={facts.translatedBytes} />
         </Form>
         <Form title="Sent" about={`What ${to} is asked to take, with its ids and files.`}>
-          <Text text={contents && pretty(contents.translated)} length={facts.translatedLength} />
+          <Text text={contents && pretty(contents.translated)} size={facts.translatedBytes} />
         </Form>
         <Form title="Answered" about={`What ${to} said to it, the last attempt.`}>
           <Answer message={message} />
@@ -102,9 +102,9 @@ function Form({
   );
 }
 
-function Text({ text, length }: { text: string | undefined; length: number | undefined }) {
-  if (length === undefined) return <p class="quiet">There is none.</p>;
-  if (text === undefined) return <Hidden length={length} />;
+function Text({ text, size }: { text: string | undefined; size: number | undefined }) {
+  if (size === undefined) return <p class="quiet">There is none.</p>;
+  if (text === undefined) return <Hidden size={size} />;
   return (
     <pre tabIndex={0}>
       {text.slice(0, MOST_SHOWN)}
@@ -113,14 +113,14 @@ function Text({ text, length }: { text: string | undefined; length: number | und
   );
 }
 
-function Hidden({ length }: { length: number }) {
-  return <p class="veil">{number(length)} characters, hidden</p>;
+function Hidden({ size }: { size: number }) {
+  return <p class="veil">{bytes(size)}, hidden</p>;
 }
 
 /** Subject, people and text, as far as the payload has them. */
-function Readable({ text, length }: { text: string | undefined; length: number | undefined }) {
-  if (length === undefined) return <p class="quiet">It was not translated.</p>;
-  if (text === undefined) return <Hidden length={length} />;
+function Readable({ text, size }: { text: string | undefined; size: number | undefined }) {
+  if (size === undefined) return <p class="quiet">It was not translated.</p>;
+  if (text === undefined) return <Hidden size={size} />;
   const payload = parsed(text);
   const group = objectOf(payload['triageGroup']);
   const sender = objectOf(payload['sender']);

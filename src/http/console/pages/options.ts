@@ -11,6 +11,8 @@ export interface PagesOptions {
   destinations: Destinations;
   extraction: Extraction;
   visitorOf: VisitorOf;
+  /** `AUTH=none`: on a machine that nobody else reaches. */
+  isOpen?: boolean;
   events: SendEvents;
   now: () => Instant;
   /** Of an edited copy of a quarantined document. */

@@ -25,7 +25,9 @@ const LIVE = '/console/events/overview';
 /** Several who look at once share one reading. */
 const KEEP_MS = 1000;
 
-export function overviewPage({ store, destinations, visitorOf, events, now }: PagesOptions) {
+export function overviewPage(options: PagesOptions) {
+  const { store, destinations, visitorOf, events, now } = options;
+  const isExposed = () => !options.isOpen && store.keys.ids.length === 0;
   let latest: { at: Instant; gathered: Promise<Gathered> } | undefined;
   const gather = (): Promise<Gathered> => {
     const at = now();
@@ -46,20 +48,24 @@ export function overviewPage({ store, destinations, visitorOf, events, now }: Pa
       async ({ principal, csrfToken }) =>
         pageResponse(
           <Page title="Overview" section="/console" live={LIVE} visitor={{ principal, csrfToken }}>
-            {Object.values(fragmentsOf(await gather()))}
+            {Object.values(fragmentsOf(await gather(), isExposed()))}
           </Page>,
         ),
       { console: 'read' },
     )
-    .get(LIVE, ({ request }) => events(request, async () => fragmentsOf(await gather())), {
-      console: 'read',
-    });
+    .get(
+      LIVE,
+      ({ request }) => events(request, async () => fragmentsOf(await gather(), isExposed())),
+      {
+        console: 'read',
+      },
+    );
 }
 
-function fragmentsOf(gathered: Gathered): Fragments {
+function fragmentsOf(gathered: Gathered, isExposed: boolean): Fragments {
   const { standing, destinations, now } = gathered;
   return {
-    concerns: <Concerns concerns={concernsOf(standing, destinations, now)} />,
+    concerns: <Concerns concerns={concernsOf(standing, destinations, isExposed, now)} />,
     'way-oh-to-mhv': <WayCard direction="oh-to-mhv" {...gathered} />,
     'way-mhv-to-oh': <WayCard direction="mhv-to-oh" {...gathered} />,
     errors: <Errors standing={standing} />,
@@ -78,9 +84,11 @@ function Concerns({ concerns }: { concerns: Concern[] }) {
             <li key={what} class={tone}>
               <a href={href}>{what}</a>
               <span>{advice}</span>
-              <span class="runbook">
-                Runbook: <code>{runbook}</code>
-              </span>
+              {runbook !== undefined && (
+                <span class="runbook">
+                  Runbook: <code>{runbook}</code>
+                </span>
+              )}
             </li>
           ))}
         </ul>

@@ -18,6 +18,10 @@ interface Gathered {
   polledBy: 'here' | 'elsewhere' | 'nowhere';
   /** Why nothing is accepted; absent: it is. */
   refusal: string | undefined;
+  /** Ids of the keys, the one that seals first. */
+  keys: string[];
+  /** Ids of the keys that the file needs. */
+  needed: string[];
   now: Instant;
 }
 
@@ -26,6 +30,8 @@ export function systemPage({ store, visitorOf, events, now }: PagesOptions) {
     standing: await store.console.standing(),
     polledBy: await store.upkeep.polledBy(),
     refusal: await refusalOf(store),
+    keys: store.keys.ids,
+    needed: await store.keys.needed(),
     now: now(),
   });
   return new Elysia({ name: 'console-system' })
@@ -60,6 +66,7 @@ function fragmentsOf(gathered: Gathered): Fragments {
     accepting: <Accepting {...gathered} />,
     polling: <Polling {...gathered} />,
     file: <File {...gathered} />,
+    sealing: <Sealing {...gathered} />,
     queues: <Queues {...gathered} />,
   };
 }
@@ -130,6 +137,28 @@ function File({ standing }: Gathered) {
           The log is longer than it should be: somebody reads the file for long, such as a backup.
         </p>
       )}
+    </section>
+  );
+}
+
+function Sealing({ keys: [first, ...others], needed }: Gathered) {
+  const old = needed.filter((id) => id !== first);
+  return (
+    <section id="sealing" class="card" aria-labelledby="sealing-title">
+      <div class="card-head">
+        <h2 id="sealing-title">Sealing</h2>
+        {first ? <Badge tone="ok">On</Badge> : <Badge tone="warn">Off</Badge>}
+      </div>
+      {first === undefined && (
+        <p>What people wrote lies in the file in the clear. Set DATA_KEYS, then run rekey.</p>
+      )}
+      <Facts
+        of={[
+          ['Seals', first && <Id>{first}</Id>],
+          ['Open too', others.length > 0 && <Id>{others.join(', ')}</Id>],
+          ['Needed until rekey', old.length > 0 && <Id>{old.join(', ')}</Id>],
+        ]}
+      />
     </section>
   );
 }
