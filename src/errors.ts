@@ -95,3 +95,28 @@ export function faultOf({ message, line, column, element }: ExchangeError): Docu
     ...(column === undefined ? {} : { column }),
   };
 }
+
+/** What a log may say of an error that nobody expected. */
+export interface Bug {
+  error: string;
+  /** Of the exchange, the system or SQLite. */
+  code?: string;
+  /** Where it was thrown. */
+  stack?: string[];
+}
+
+/** Never its message: that may quote the data it tripped over. */
+export function bugOf(error: unknown): Bug {
+  if (!(error instanceof Error)) return { error: 'unknown' };
+  const { name, message, stack = '' } = error;
+  const code: unknown = Reflect.get(error, 'code');
+  const at = stack.indexOf(message);
+  const frames = (at < 0 ? stack : stack.slice(at + message.length))
+    .split('\n')
+    .filter((line) => /^\s+at .*(?::\d+:\d+|native|unknown)\)?$/.test(line));
+  return {
+    error: name,
+    ...(typeof code === 'string' && /^[\w-]{1,64}$/.test(code) ? { code } : {}),
+    ...(frames.length > 0 ? { stack: frames } : {}),
+  };
+}

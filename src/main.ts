@@ -2,11 +2,14 @@
 import { constants } from 'node:os';
 import pino from 'pino';
 import { ConfigError, databasePath, parseConfig } from './config.ts';
+import { bugOf } from './errors.ts';
 import { createExchange } from './exchange.ts';
 import { hasLiveToken } from './store/access.ts';
 
 /** EX_CONFIG of sysexits.h: something the operator must set. */
 const EXIT_CONFIG = 78;
+/** EX_SOFTWARE: a fault of the exchange itself; whoever watches the process starts it anew. */
+const EXIT_BUG = 70;
 /** What a shell says of a process that a signal ended is this and the signal's number. */
 const EXIT_SIGNAL = 128;
 
@@ -25,6 +28,13 @@ async function create() {
 }
 
 const { exchange, config, log } = await create();
+// Told by Bun the message would be there too, and it may quote what people wrote.
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    log.fatal({ event: 'crash', ...bugOf(error) });
+    process.exit(EXIT_BUG);
+  });
+}
 exchange.engine.start();
 
 let isStopping = false;

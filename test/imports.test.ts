@@ -44,7 +44,7 @@ const allowed: Record<string, string[]> = {
     'store',
     'telemetry',
   ],
-  main: ['config', 'exchange', 'store'],
+  main: ['errors', 'config', 'exchange', 'store'],
 };
 
 /** Libraries that only one room may know. */

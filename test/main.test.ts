@@ -1,5 +1,6 @@
 /** The programs people run, as processes. */
 import { expect, test } from 'bun:test';
+import { join } from 'node:path';
 import { endOf, readyLine, run, town } from './scripts/setup.ts';
 
 test('start without its variables ends with status 78 and a line for each fault', async () => {
@@ -75,4 +76,22 @@ test('a file of one tenant is not taken by an exchange of another', async () => 
   expect(out).toBe(
     'OH_AUTHORITY: the file at DATABASE_PATH is that of demo; each authority has a file of its own\n',
   );
+});
+
+test('a crash is one line without what the error quotes, and ends with status 70', async () => {
+  const { env, folder } = await town();
+  const preload = join(folder, 'crash.ts');
+  await Bun.write(
+    preload,
+    "process.on('SIGUSR2', () => { throw new TypeError('Bodymark\\n    at Subjectmark'); });",
+  );
+  const child = run('src/main.ts', { ...env, BUN_OPTIONS: `--preload ${preload}` });
+  await readyLine(child);
+  child.kill('SIGUSR2');
+  expect(await child.exited).toBe(70);
+  const lines = (await new Response(child.stderr).text()).trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line) as object)).toContainEqual(
+    expect.objectContaining({ event: 'crash', error: 'TypeError' }),
+  );
+  expect(lines.join('\n')).not.toMatch(/Bodymark|Subjectmark/);
 });

@@ -1,4 +1,5 @@
 /** The surroundings of every scenario: the mocks in this process, a throw-away folder, one SQLite file. */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -71,6 +72,8 @@ export async function openCity(options: CityOptions): Promise<City> {
       PORT: '0',
       DATABASE_PATH: databasePath,
       LOG_LEVEL: 'warn',
+      // What is killed, cut and restored is sealed, as it is where it matters.
+      DATA_KEYS: `faults:${randomBytes(32).toString('base64')}`,
       LEASE_MS: '500',
       DELIVERY_TIMEOUT_MS: '250',
       RETRY_SCHEDULE: '0.05,0.1,0.2',

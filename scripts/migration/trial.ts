@@ -1,4 +1,5 @@
 /** The surroundings of the migration trial: mocks that are seeded, an exchange that can be killed. */
+import { randomBytes } from 'node:crypto';
 import { openSync } from 'node:fs';
 import { join } from 'node:path';
 import { start } from '../demo/processes.ts';
@@ -25,6 +26,7 @@ export async function startTown(
     AUTH: 'none',
     PORT: String(port),
     DATABASE_PATH: join(folder, 'exchange.db'),
+    DATA_KEYS: `trial:${randomBytes(32).toString('base64')}`,
     // What was in hand at a kill waits for the end of its lease.
     DELIVERY_TIMEOUT_MS: '2000',
     LEASE_MS: '5000',

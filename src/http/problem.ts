@@ -1,7 +1,7 @@
 /** Errors as RFC 9457 problem documents. The only place where an error becomes an answer. */
 import { Elysia, type ValidationError } from 'elysia';
 import type { Logger } from 'pino';
-import { type ErrorCode, ExchangeError, type Fault } from '../errors.ts';
+import { bugOf, type ErrorCode, ExchangeError, type Fault } from '../errors.ts';
 import { failureOf } from '../store/failures.ts';
 import { errorPage } from './console/error-page.tsx';
 
@@ -55,9 +55,7 @@ export function problems({ log, routes }: ProblemsOptions) {
       set.status = failure.unavailable.httpStatus;
       return answer(failure.unavailable);
     }
-    const name = error instanceof Error ? error.name : String(code);
-    const stack = error instanceof Error ? error.stack?.split('\n').slice(1) : undefined;
-    log.error({ event: 'bug', error: name, stack });
+    log.error({ event: 'bug', ...bugOf(error) });
     return answer(new ExchangeError('internal', 'Internal error.'));
   });
 }

@@ -3,6 +3,7 @@
  * write the attempt's one log line. Every lane goes through here.
  */
 import type { Logger } from 'pino';
+import { bugOf } from '../errors.ts';
 import type { DeliveredIds, Instant, Outcome, Outgoing, Undelivered } from '../message.ts';
 import type { Claimed, ClaimedSession, Note, SessionProgress, Store } from '../store/store.ts';
 import type { AttemptResult, AttemptScope, AttemptTelemetry } from '../telemetry/attempts.ts';
@@ -185,12 +186,9 @@ async function guard<T>(
     return await work({ signal, correlationId, ...(scope ? { observer: scope.observer } : {}) });
   } catch (error) {
     if (error instanceof UpstreamError) return error.outcome;
-    const name = error instanceof Error ? error.name : 'unknown';
-    const stack = error instanceof Error ? error.stack?.split('\n').slice(1) : undefined;
-    // Not the message: a bug's message may quote the data it tripped over.
-    const bug = { event: 'bug', error: name, stack, correlationId, ...traceOf(scope) };
-    options.log.error(bug);
-    return { kind: kindOfBug, code: 'internal', reason: `Internal error (${name}).` };
+    const bug = bugOf(error);
+    options.log.error({ event: 'bug', ...bug, correlationId, ...traceOf(scope) });
+    return { kind: kindOfBug, code: 'internal', reason: `Internal error (${bug.error}).` };
   }
 }
 

@@ -1,4 +1,5 @@
 /** The exchange's pollers: one for each lane, so that a slow destination holds up nobody else. */
+import { bugOf } from '../errors.ts';
 import type { Direction, Instant } from '../message.ts';
 import type { Lane, Stage } from '../store/store.ts';
 import {
@@ -201,7 +202,7 @@ function pollerOptions({ concurrency, lock, now, random, log }: EngineOptions, n
     concurrency,
     now,
     random,
-    onError: (error: unknown) => log.error({ event: 'poller', lane: name, err: error }),
+    onError: (error: unknown) => log.error({ event: 'poller', lane: name, ...bugOf(error) }),
   };
 }
 

@@ -3,6 +3,7 @@
  * are weighed here, so that a row that has to wait spends no attempt.
  */
 import type { Logger } from 'pino';
+import { bugOf } from '../errors.ts';
 import type { Instant, Outcome, Outgoing } from '../message.ts';
 import type { Claimed, Lane, OpenBreaker } from '../store/store.ts';
 import { UpstreamError } from '../upstream.ts';
@@ -137,7 +138,12 @@ export class Gate {
       await note(breaker);
     } catch (error) {
       this.#noted = undefined;
-      log.error({ event: 'breaker', destination: lane.direction, stage: lane.stage, err: error });
+      log.error({
+        event: 'breaker',
+        destination: lane.direction,
+        stage: lane.stage,
+        ...bugOf(error),
+      });
     }
   }
 

@@ -1,5 +1,6 @@
 /** Keeps two processes from polling one file: the second waits until the first is gone. */
 import type { Logger } from 'pino';
+import { bugOf } from '../errors.ts';
 import type { Instant } from '../message.ts';
 import { LOCK_EXPIRY_MS, type LockState, type UpkeepStore } from '../store/upkeep.ts';
 import { repeat } from './repeat.ts';
@@ -44,7 +45,7 @@ export function createPollerLock(options: PollerLockOptions): PollerLock {
     try {
       state = await store.takeLock(options.answerWithinMs);
     } catch (error) {
-      log.error({ event: 'lock', state: 'unknown', err: error });
+      log.error({ event: 'lock', state: 'unknown', ...bugOf(error) });
       return tryEveryMs;
     }
     if (state.held && state.setBackMs !== undefined) {
@@ -79,7 +80,7 @@ export function createPollerLock(options: PollerLockOptions): PollerLock {
         await store.releaseLock();
       } catch (error) {
         // It expires by itself.
-        log.error({ event: 'lock', state: 'unknown', err: error });
+        log.error({ event: 'lock', state: 'unknown', ...bugOf(error) });
       }
     },
   };

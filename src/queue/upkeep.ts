@@ -1,5 +1,6 @@
 /** The periodic work on the file: drop what has been kept long enough, then give its pages back. */
 import type { Logger } from 'pino';
+import { bugOf } from '../errors.ts';
 import type { Instant } from '../message.ts';
 import type { Cutoffs, PurgeCursor, UpkeepStore } from '../store/upkeep.ts';
 import { pause, repeat } from './repeat.ts';
@@ -64,7 +65,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
       const didWork = Object.values(round).some((count) => count > 0);
       if (didWork) log.info({ event: 'upkeep', ...round, tookMs: now() - startedAt });
     } catch (error) {
-      log.error({ event: 'upkeep', err: error });
+      log.error({ event: 'upkeep', ...bugOf(error) });
     }
     return waitMs();
   }, waitMs());

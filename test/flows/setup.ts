@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pino from 'pino';
+import Database from 'better-sqlite3';
+import pino, { type LoggerOptions } from 'pino';
 import { parseConfig } from '../../src/config.ts';
 import { createExchange, type Exchange } from '../../src/exchange.ts';
 import { createMhvSessions } from '../../src/mhv/session.ts';
@@ -20,6 +21,8 @@ export interface City {
   exchange: Exchange;
   mocks: Mocks;
   clock: { now: number };
+  /** Asks the file itself. */
+  ask: <T>(sql: string) => T[];
   /** Lines of the exchange's log. */
   log: string[];
   /** The n-th ordinary patient. */
@@ -45,7 +48,11 @@ export interface City {
   restart: () => Promise<void>;
 }
 
-export async function setup(env: Record<string, string> = {}): Promise<City> {
+/** `logging` is what a test changes of the logger. */
+export async function setup(
+  env: Record<string, string> = {},
+  logging: LoggerOptions = {},
+): Promise<City> {
   const clock = { now: START };
   const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-flow-'));
   afterwards(() => rmSync(folder, { recursive: true, force: true }));
@@ -65,13 +72,24 @@ export async function setup(env: Record<string, string> = {}): Promise<City> {
     createExchange(config, {
       now: () => clock.now,
       random: () => 0.5,
-      log: pino({}, { write: (line: string) => void log.push(line) }),
+      log: pino(
+        { level: config.LOG_LEVEL, ...logging },
+        { write: (line: string) => void log.push(line) },
+      ),
     });
   const city = {
     exchange: await start(),
     mocks,
     clock,
     log,
+    ask<T>(sql: string) {
+      const db = new Database(config.DATABASE_PATH, { readonly: true });
+      try {
+        return db.prepare(sql).all() as T[];
+      } finally {
+        db.close();
+      }
+    },
   };
   afterwards(() => city.exchange.stop());
 

@@ -1,11 +1,14 @@
 /** An exchange to which everything has happened that the dashboard and the alerts look at. */
+import type { LoggerOptions } from 'pino';
 import { type City, POOL, setup } from '../flows/setup.ts';
 
 /** A patient who can be told from all others, to be looked for where no patient may be. */
 export const MARKED = {
-  subject: 'Subjectmark of ZZTEST',
-  body: 'Bodymark, see me on Monday.',
+  subject: 'Subjectmark é of "ZZTEST"',
+  body: 'Bodymark é, see me\non "Monday".',
   fileName: 'filemark.pdf',
+  /** A file in base64. */
+  content: btoa('%PDF-1.4 Contentmark of ZZTEST'),
 };
 
 const HOUR_MS = 3_600_000;
@@ -17,10 +20,17 @@ export async function metricsOf(city: City): Promise<string> {
 }
 
 /** Both directions, a history, failures of each kind, an open breaker, a pause, a broken document. */
-export async function drive(env: Record<string, string> = {}): Promise<City> {
-  const city = await setup({ BREAKER_FAILURES: '2', MAX_ATTEMPTS: '4', ...env });
+export async function drive(
+  env: Record<string, string> = {},
+  logging: LoggerOptions = {},
+): Promise<City> {
+  const city = await setup({ BREAKER_FAILURES: '2', MAX_ATTEMPTS: '4', ...env }, logging);
   const { icn, ohPatientId: patientId } = city.patient(1);
-  const file = { name: MARKED.fileName, mimeType: 'application/pdf', contentBase64: 'JVBERi0=' };
+  const file = {
+    name: MARKED.fileName,
+    mimeType: 'application/pdf',
+    contentBase64: MARKED.content,
+  };
   const letter = { icn, subject: MARKED.subject, body: MARKED.body, receivingPoolId: POOL };
   await city.clinicianWrites({ patientId, subject: MARKED.subject, body: MARKED.body });
   await city.send({ ...letter, attachments: [file] });
