@@ -1,6 +1,6 @@
 /**
- * What a large file costs: accepting, claiming and settling a message, start, memory and the API's lists,
- * at 1,000 to 2,000,000 rows of the queues, and with half a million that wait.
+ * What a large file costs: accepting, claiming and settling a message, start, memory, the API's lists and the
+ * console's pages, at 1,000 to 2,000,000 rows of the queues, and with half a million that wait.
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,9 +10,11 @@ import { rounded } from './rounds.ts';
 import { fill, type Size } from './size/fill.ts';
 import type { Costs } from './size/measure.ts';
 
+/** What the others are compared with. */
+const SMALLEST: Size = { done: 500, waiting: 0 };
 /** By rows of the queues. */
 const SIZES: Record<string, Size> = {
-  '1,000': { done: 500, waiting: 0 },
+  '1,000': SMALLEST,
   '100,000': { done: 50_000, waiting: 0 },
   '2,000,000': { done: 1_000_000, waiting: 0 },
   '2,000,000, 500,000 waiting': { done: 750_000, waiting: 500_000 },
@@ -31,32 +33,34 @@ export async function benchSize(): Promise<Record<string, number | string>> {
   const names = Object.keys(SIZES);
   console.error(
     Bun.inspect.table(
-      measured.map(({ lists, ...costs }, place) => {
+      measured.map(({ looks, ...costs }, place) => {
         const figures = Object.entries(costs).map(([name, value]) => [name, rounded(value, 1)]);
         return {
           rows: names[place],
           ...Object.fromEntries(figures),
-          slowestList: slowest(lists)[0],
+          slowestListMs: rounded(slowest(looks.ms)[1], 1),
+          slowestList: slowest(looks.ms)[0],
         };
       }),
     ),
   );
   const [small, , large, waiting] = measured;
   if (!small || !large || !waiting) throw new Error('A size was not measured.');
-  const worst = (figure: 'acceptMicros' | 'claimMicros' | 'settleMicros') =>
-    rounded(Math.max(large[figure], waiting[figure]) / small[figure], 2);
-  const [slowestList, slowestListMs] = slowest(maxOf(large.lists, waiting.lists));
+  const worst = (figure: 'acceptSlowdown' | 'claimSlowdown' | 'settleSlowdown') =>
+    rounded(Math.max(large[figure], waiting[figure]), 2);
+  const [slowestList, slowestListMs] = slowest(maxOf(large.looks.ms, waiting.looks.ms));
   const rssGrowthMb = rounded(Math.max(large.rssMb, waiting.rssMb) - small.rssMb);
   return {
-    claimSlowdownAtLargest: worst('claimMicros'),
-    acceptSlowdownAtLargest: worst('acceptMicros'),
-    settleSlowdownAtLargest: worst('settleMicros'),
+    claimSlowdownAtLargest: worst('claimSlowdown'),
+    acceptSlowdownAtLargest: worst('acceptSlowdown'),
+    settleSlowdownAtLargest: worst('settleSlowdown'),
     rssGrowthMb,
     // The soak's figure has the same name, and comes after this one where both are measured.
     sizeRssGrowthMb: rssGrowthMb,
     startMs: rounded(Math.max(large.startMs, waiting.startMs)),
     slowestListMs: rounded(slowestListMs, 1),
     slowestList,
+    slowestFirstListMs: rounded(Math.max(large.looks.slowestFirstMs, waiting.looks.slowestFirstMs)),
     viewStuckMs: rounded(Math.max(large.viewStuckMs, waiting.viewStuckMs)),
     viewBacklogMs: rounded(Math.max(large.viewBacklogMs, waiting.viewBacklogMs)),
   };
@@ -70,9 +74,11 @@ async function measure(size: Size): Promise<Measured> {
     const began = performance.now();
     fill(path, size, now);
     const fillMs = performance.now() - began;
+    const reference = join(folder, 'reference.db');
+    fill(reference, SMALLEST, now);
     const startMs = await timeStart(folder, path);
     const fileMb = statSync(path).size / 1024 / 1024;
-    return { ...(await costsOf(path, now)), startMs, fileMb, fillMs };
+    return { ...(await costsOf(path, reference, now)), startMs, fileMb, fillMs };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -102,9 +108,9 @@ async function timeStart(folder: string, path: string): Promise<number> {
   return tookMs;
 }
 
-async function costsOf(path: string, now: number): Promise<Costs> {
+async function costsOf(path: string, reference: string, now: number): Promise<Costs> {
   const script = join(import.meta.dir, 'size', 'measure.ts');
-  const child = Bun.spawn([process.execPath, script, path, String(now)], {
+  const child = Bun.spawn([process.execPath, script, path, reference, String(now)], {
     stdio: ['ignore', 'pipe', 'inherit'],
     timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',

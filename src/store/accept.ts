@@ -125,10 +125,10 @@ function insertRow(db: Db, row: Row): number {
  * index of what is due, a second time. No earlier row has a greater seq, so each of the same order
  * key is before it.
  */
-const INSERT = `INSERT INTO inbox (id, direction, order_key, payload, due_at, accepted_at, icn,
+const INSERT = `INSERT INTO inbox (id, direction, status, order_key, payload, due_at, accepted_at, icn,
     oh_patient_id, oh_message_id, mhv_message_id, dedupe_key, request_digest, source, traceparent,
     receiving_pool_id, blocked)
-  VALUES (@id, @direction, @orderKey, @payload, @dueAt, @acceptedAt, @icn,
+  VALUES (@id, @direction, 'IN_PROGRESS', @orderKey, @payload, @dueAt, @acceptedAt, @icn,
     @ohPatientId, @ohMessageId, @mhvMessageId, @dedupeKey, @requestDigest, @source, @traceparent,
     @receivingPoolId, @blocked
     OR EXISTS (SELECT 1 FROM inbox WHERE state = 'pending' AND order_key = @orderKey)

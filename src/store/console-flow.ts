@@ -4,6 +4,7 @@
  */
 import { sql } from 'drizzle-orm';
 import type { Direction, Instant } from '../message.ts';
+import { acceptedIn } from './find-newest.ts';
 import type { Db } from './open.ts';
 
 /** What happened one way in a stretch of time. */
@@ -129,11 +130,7 @@ type Statement = (from: Instant, to: Instant) => ReturnType<typeof sql>;
 
 /** Each reads an index of its own, which has all it asks for; the words must be those of the index. */
 const statements: [Kind, Statement][] = [
-  [
-    'accepted',
-    (from, to) => sql`SELECT accepted_at AS at, direction FROM inbox INDEXED BY inbox_accepted
-      WHERE accepted_at >= ${from} AND accepted_at < ${to} ORDER BY accepted_at DESC`,
-  ],
+  ['accepted', (since, until) => acceptedIn({ since, until })],
   [
     'delivered',
     (from, to) => sql`SELECT settled_at AS at, direction FROM outbox INDEXED BY outbox_delivered_at

@@ -4,8 +4,10 @@
  */
 import { type SQL, sql } from 'drizzle-orm';
 import type { Direction, Instant, Status } from '../message.ts';
-import { tally } from './console-standing.ts';
-import { carrier, status } from './find.ts';
+import { carrier } from './find.ts';
+import { withError } from './find-errors.ts';
+import { newest, type Place } from './find-newest.ts';
+import { firstIdAt, instantOf } from './ids.ts';
 import type { Db } from './open.ts';
 import { inbox, outbox, type Stage } from './schema.ts';
 
@@ -57,7 +59,7 @@ export function search(
   filter: SearchFilter,
   { cursor, limit }: { cursor?: string; limit: number },
 ): SearchPage {
-  const ids = sql`${candidates(db, filter, cursor)} ORDER BY id DESC LIMIT ${MOST_LOOKED_AT}`;
+  const ids = sql`${candidates(db, filter, cursor, limit + 1)} ORDER BY id DESC LIMIT ${MOST_LOOKED_AT}`;
   const rows = db.all<Row>(sql`SELECT ${columns} FROM (${ids}) AS c
     JOIN ${inbox} ON ${inbox.id} = c.id LEFT JOIN ${outbox} ON ${carrier}
     ${remaining(filter)} ORDER BY c.id DESC LIMIT ${limit + 1}`);
@@ -73,11 +75,10 @@ export function search(
 }
 
 /** The index that names the fewest rows decides whose ids are looked at. */
-function candidates(db: Db, filter: SearchFilter, cursor: string | undefined): SQL {
-  const { named, errorCode, since, until } = filter;
+function candidates(db: Db, filter: SearchFilter, cursor: string | undefined, limit: number): SQL {
+  const { named, errorCode, status, direction, since, until } = filter;
   const within = sql.join(
     [
-      // Ids are UUIDv7: they begin with the instant of acceptance.
       sql`id >= ${firstIdAt(since ?? 0)}`,
       ...(until === undefined ? [] : [sql`id < ${firstIdAt(until)}`]),
       ...(cursor === undefined ? [] : [sql`id < ${cursor}`]),
@@ -86,29 +87,26 @@ function candidates(db: Db, filter: SearchFilter, cursor: string | undefined): S
   );
   const either = (where: SQL) => sql`SELECT id FROM inbox WHERE ${where} AND ${within}
     UNION SELECT id FROM outbox WHERE ${where} AND ${within}`;
-  const all = sql`SELECT id FROM inbox WHERE ${within}`;
   if (named) return sql`SELECT id FROM inbox WHERE ${isNamed(named)} AND ${within}`;
   if (errorCode !== undefined) {
-    return either(sql`error_code IS NOT NULL AND error_code = ${errorCode}`);
+    const from = since === undefined ? undefined : firstIdAt(since);
+    const before = cursor ?? (until === undefined ? undefined : firstIdAt(until));
+    const ids = withError({ errorCode, status, direction, from, before }, MOST_LOOKED_AT);
+    return sql`SELECT id FROM (${ids})`;
   }
-  // Literal, so that the partial indexes serve.
-  if (['FAILED', 'INVALID', 'GIVEN_UP'].includes(filter.status ?? '')) {
+  if (status === 'GIVEN_UP') {
+    // Literal, so that the partial indexes serve.
     return either(sql`settled_at IS NOT NULL AND outcome NOT IN ('delivered', 'duplicate')`);
   }
-  if (filter.status === 'IN_PROGRESS' && isBacklogShort(db)) {
-    // The bound within keeps SQLite from walking all ids in order to find the few.
-    const pending = (table: string) => sql`SELECT id FROM (SELECT id FROM ${sql.raw(table)}
-      WHERE state = 'pending' LIMIT ${MOST_LOOKED_AT}) WHERE ${within}`;
-    return sql`${pending('inbox')} UNION ${pending('outbox')}`;
-  }
-  return all;
+  return newest({ status, direction, since, until }, placeOf(db, cursor), limit);
 }
 
-/** A long backlog would have to be sorted; then the newest messages are nearly all in it. */
-function isBacklogShort(db: Db): boolean {
-  return [inbox, outbox].every(
-    (table) => !tally(db, sql`FROM ${table} WHERE state = 'pending'`, MOST_LOOKED_AT).isMore,
+function placeOf(db: Db, cursor: string | undefined): Place | undefined {
+  if (cursor === undefined) return undefined;
+  const row = db.get<{ at: Instant }>(
+    sql`SELECT accepted_at AS at FROM inbox WHERE id = ${cursor}`,
   );
+  return { acceptedAt: row?.at ?? instantOf(cursor), id: cursor };
 }
 
 function isNamed({ by, value }: NonNullable<SearchFilter['named']>): SQL {
@@ -128,15 +126,15 @@ function remaining(filter: SearchFilter): SQL {
   const conditions = [
     filter.status === 'GIVEN_UP'
       ? sql`(${inbox.state} = 'dead' OR ${outbox.state} = 'dead')`
-      : filter.status && sql`${status} = ${filter.status}`,
-    filter.direction && sql`${inbox.direction} = ${filter.direction}`,
+      : filter.status && sql`+${inbox.status} = ${filter.status}`,
+    filter.direction && sql`+${inbox.direction} = ${filter.direction}`,
     filter.errorCode &&
       sql`coalesce(${outbox.errorCode}, ${inbox.errorCode}) = ${filter.errorCode}`,
   ].filter((condition) => typeof condition === 'object');
   return conditions.length === 0 ? sql`` : sql`WHERE ${sql.join(conditions, sql` AND `)}`;
 }
 
-const columns = sql`${inbox.id} AS id, ${inbox.direction} AS direction, ${status} AS status,
+const columns = sql`${inbox.id} AS id, ${inbox.direction} AS direction, ${inbox.status} AS status,
   iif(${outbox.id} IS NULL, 'inbox', 'outbox') AS stage,
   coalesce(${inbox.icn}, ${outbox.icn}) AS icn,
   coalesce(${inbox.ohMessageId}, ${outbox.ohMessageId}) AS ohMessageId,
@@ -172,14 +170,4 @@ function toFound(row: Row): FoundMessage {
     ...(settledAt === null ? {} : { settledAt }),
     ...(code === null ? {} : { error: { code, reason: reason ?? '' } }),
   };
-}
-
-/** The smallest UUIDv7 of an instant (RFC 9562 §5.7). */
-function firstIdAt(at: Instant): string {
-  const hex = Math.max(at, 0).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
-}
-
-function instantOf(id: string): Instant {
-  return Number.parseInt(id.replace('-', '').slice(0, 12), 16);
 }

@@ -75,7 +75,9 @@ export function standing({ db, sqlite }: Connection, now: Instant): Standing {
     inDoubt: { 'oh-to-mhv': inDoubt(db, 'oh-to-mhv'), 'mhv-to-oh': inDoubt(db, 'mhv-to-oh') },
     unmapped: tally(
       db,
-      sql`FROM inbox WHERE state = 'pending' AND error_code = 'directory:unmapped-pool'`,
+      // Told to: it takes the index of errors otherwise, and reads each row for its state.
+      sql`FROM inbox INDEXED BY inbox_unmapped
+        WHERE state = 'pending' AND error_code = 'directory:unmapped-pool'`,
     ),
     quarantined: tally(
       db,
@@ -181,7 +183,7 @@ export function waitingPools(db: Db): WaitingPool[] {
   return db
     .all<{ reason: string; messages: number; oldestAt: Instant }>(
       sql`SELECT reason, count(*) AS messages, min(accepted_at) AS oldestAt FROM (
-        SELECT reason, accepted_at FROM inbox
+        SELECT reason, accepted_at FROM inbox INDEXED BY inbox_unmapped
         WHERE state = 'pending' AND error_code = 'directory:unmapped-pool' LIMIT ${MOST_LOOKED_AT})
         GROUP BY reason ORDER BY 3`,
     )

@@ -2,8 +2,10 @@
 import { and, asc, desc, eq, getTableColumns, gte, lt, lte, type SQL, sql } from 'drizzle-orm';
 import { blockerOf } from './blocked.ts';
 import { compiled } from './compiled.ts';
-import { candidates } from './find-candidates.ts';
+import { withError } from './find-errors.ts';
+import { newest, type Place } from './find-newest.ts';
 import { isHeldKey } from './held.ts';
+import { firstIdAt } from './ids.ts';
 import type { Db } from './open.ts';
 import { attempts, events, inbox, outbox, type Stage } from './schema.ts';
 import { SealError } from './seal.ts';
@@ -22,26 +24,13 @@ const STAGES: Stage[] = ['inbox', 'outbox'];
 /** A duplicate is where the message that carries it is. */
 export const carrier = sql`${outbox.id} = coalesce(${inbox.duplicateOf}, ${inbox.id})`;
 
-/**
- * The four words of MHV's delivery status. What a settled row came to says its outcome, not its state:
- * a dismissed row is done, and yet was never delivered.
- */
-export const status = sql<MessageSummary['status']>`CASE
-  WHEN ${inbox.state} = 'pending' THEN 'IN_PROGRESS'
-  WHEN ${inbox.outcome} = 'rejected' THEN 'INVALID'
-  WHEN ${inbox.outcome} NOT IN ('delivered', 'duplicate') THEN 'FAILED'
-  WHEN ${outbox.state} = 'pending' THEN 'IN_PROGRESS'
-  WHEN ${outbox.outcome} = 'rejected' THEN 'INVALID'
-  WHEN ${outbox.outcome} <> 'delivered' THEN 'FAILED'
-  ELSE 'SENT' END`;
-
 // A payload can be as large as a request may be, and no list shows it.
 const { payload: _received, ...inboxColumns } = getTableColumns(inbox);
 const { payload: _translated, ...outboxColumns } = getTableColumns(outbox);
 
 function select(db: Db) {
   return db
-    .select({ inbox: inboxColumns, outbox: outboxColumns, status })
+    .select({ inbox: inboxColumns, outbox: outboxColumns })
     .from(inbox)
     .leftJoin(outbox, carrier)
     .$dynamic();
@@ -76,11 +65,7 @@ export function list(
   filter: MessageFilter,
   page: { cursor?: number; limit: number },
 ): MessagePage {
-  const rows = select(db)
-    .where(and(candidates(db, filter), ...conditions(filter), before(db, page.cursor)))
-    .orderBy(desc(inbox.acceptedAt), desc(inbox.seq))
-    .limit(page.limit + 1)
-    .all();
+  const rows = rowsOf(db, filter, placeOf(db, page.cursor), page.limit + 1);
   const shown = rows.slice(0, page.limit);
   const last = shown.at(-1);
   return {
@@ -89,17 +74,78 @@ export function list(
   };
 }
 
-/** What comes after the row of the cursor in the order of a list; if that got another `seq`, after its neighbour. */
-function before(db: Db, cursor: number | undefined): SQL | undefined {
+/** Of the row of the cursor; if that got another `seq`, of its neighbour. */
+function placeOf(db: Db, cursor: number | undefined): Place | undefined {
   if (cursor === undefined) return undefined;
   const last = db
-    .select({ acceptedAt: inbox.acceptedAt })
+    .select({ acceptedAt: inbox.acceptedAt, id: inbox.id })
     .from(inbox)
     .where(lte(inbox.seq, cursor))
     .orderBy(desc(inbox.seq))
     .limit(1)
     .get();
-  return sql`(${inbox.acceptedAt}, ${inbox.seq}) < (${last?.acceptedAt ?? 0}, ${cursor})`;
+  return last ?? { acceptedAt: 0, id: '' };
+}
+
+/** At most `limit` rows that match, newest first, those that come after `place`. */
+function rowsOf(
+  db: Db,
+  filter: MessageFilter,
+  place: Place | undefined,
+  limit: number,
+): FoundRow[] {
+  if (isNamed(filter)) {
+    const after =
+      place && sql`(${inbox.acceptedAt}, ${inbox.id}) < (${place.acceptedAt}, ${place.id})`;
+    return matching(db, filter, after, limit);
+  }
+  if (filter.errorCode !== undefined) {
+    return rowsWithError(db, { ...filter, errorCode: filter.errorCode }, place, limit);
+  }
+  return matching(db, filter, sql`${inbox.id} IN (${newest(filter, place, limit)})`, limit);
+}
+
+/** So many are looked at in one go. */
+const ERRORS_AT_ONCE = 500;
+/** How far the ids of a busy instant may run into the next ones; the filter itself goes by the instant. */
+const ID_MARGIN_MS = 1000;
+
+function rowsWithError(
+  db: Db,
+  filter: MessageFilter & { errorCode: string },
+  place: Place | undefined,
+  limit: number,
+): FoundRow[] {
+  const { errorCode, status, direction, since, until } = filter;
+  const from = since === undefined ? undefined : firstIdAt(since);
+  const found: FoundRow[] = [];
+  let before = place?.id ?? (until === undefined ? undefined : firstIdAt(until + ID_MARGIN_MS));
+  while (found.length < limit) {
+    const ids = db
+      .all<{ id: string }>(
+        withError({ errorCode, status, direction, from, before }, ERRORS_AT_ONCE),
+      )
+      .map(({ id }) => id);
+    const isOneOf = sql`${inbox.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`;
+    found.push(...matching(db, filter, isOneOf, limit - found.length));
+    if (ids.length < ERRORS_AT_ONCE) break;
+    before = ids.at(-1);
+  }
+  return found;
+}
+
+/** `which` leads to the rows, by an index; the filter decides among them. */
+function matching(
+  db: Db,
+  filter: MessageFilter,
+  which: SQL | undefined,
+  limit: number,
+): FoundRow[] {
+  return select(db)
+    .where(and(which, ...conditions(filter)))
+    .orderBy(desc(inbox.acceptedAt), desc(inbox.id))
+    .limit(limit)
+    .all();
 }
 
 /** Rows of either stage that are not settled yet. */
@@ -113,35 +159,32 @@ function pendingOf(db: Db, stage: Stage): number {
   return compiled<[], { rows: number }>(db, text).get()?.rows ?? 0;
 }
 
-/** The same for a list and for a replay, so that what one shows the other takes. */
+/** Few messages have one of these, and each has an index. */
+function isNamed({ icn, ohMessageId, mhvMessageId }: MessageFilter): boolean {
+  return (icn ?? ohMessageId ?? mhvMessageId) !== undefined;
+}
+
+/**
+ * The same for a list and for a replay, so that what one shows the other takes. A plus keeps SQLite, which knows
+ * nothing of how many rows have a value, from the index of a common one.
+ */
 export function conditions(filter: MessageFilter): (SQL | undefined)[] {
-  const { icn, ohMessageId, mhvMessageId, errorCode } = filter;
-  // SQLite knows nothing of how many rows have a value: a plus keeps it from the index of a common one.
-  const isRare =
-    (icn ?? ohMessageId ?? mhvMessageId ?? errorCode) !== undefined ||
-    filter.status === 'FAILED' ||
-    filter.status === 'INVALID';
-  const acceptedAt = isRare ? sql`+${inbox.acceptedAt}` : sql`${inbox.acceptedAt}`;
   return [
-    filter.status && sql`${status} = ${filter.status}`,
-    filter.direction &&
-      (isRare
-        ? sql`+${inbox.direction} = ${filter.direction}`
-        : eq(inbox.direction, filter.direction)),
+    filter.status && sql`+${inbox.status} = ${filter.status}`,
+    filter.direction && sql`+${inbox.direction} = ${filter.direction}`,
     filter.icn && eq(inbox.icn, filter.icn),
     filter.ohMessageId && eq(inbox.ohMessageId, filter.ohMessageId),
     filter.mhvMessageId && eq(inbox.mhvMessageId, filter.mhvMessageId),
     filter.errorCode &&
       sql`coalesce(${outbox.errorCode}, ${inbox.errorCode}) = ${filter.errorCode}`,
-    filter.since === undefined ? undefined : gte(acceptedAt, filter.since),
-    filter.until === undefined ? undefined : lt(acceptedAt, filter.until),
+    filter.since === undefined ? undefined : gte(sql`+${inbox.acceptedAt}`, filter.since),
+    filter.until === undefined ? undefined : lt(sql`+${inbox.acceptedAt}`, filter.until),
   ].map((condition) => condition || undefined);
 }
 
 interface FoundRow {
   inbox: Omit<typeof inbox.$inferSelect, 'payload'>;
   outbox: Omit<typeof outbox.$inferSelect, 'payload'> | null;
-  status: MessageSummary['status'];
 }
 
 function blockerOfFound(db: Db, { inbox: accepted, outbox: queued }: FoundRow): string | undefined {
@@ -160,7 +203,7 @@ function toSummary(row: FoundRow): MessageSummary {
   return {
     id: row.inbox.id,
     direction: row.inbox.direction,
-    status: row.status,
+    status: row.inbox.status,
     stage: row.outbox ? 'outbox' : 'inbox',
     ...present({
       icn: row.inbox.icn,
@@ -168,7 +211,7 @@ function toSummary(row: FoundRow): MessageSummary {
       ohMessageId: row.inbox.ohMessageId,
       mhvMessageId: row.inbox.mhvMessageId ?? row.outbox?.mhvMessageId,
       mhvThreadId: row.inbox.mhvThreadId ?? row.outbox?.mhvThreadId,
-      settledAt: row.status === 'IN_PROGRESS' ? null : latest.settledAt,
+      settledAt: row.inbox.status === 'IN_PROGRESS' ? null : latest.settledAt,
       dueAt: latest.state === 'pending' ? latest.dueAt : null,
     }),
     acceptedAt: row.inbox.acceptedAt,

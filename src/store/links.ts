@@ -2,7 +2,7 @@
 import type { Instant } from '../message.ts';
 import { compiled } from './compiled.ts';
 import type { Db } from './open.ts';
-import type { links } from './schema.ts';
+import type { links } from './schema-links.ts';
 import type { Link } from './store.ts';
 
 const COLUMNS = {

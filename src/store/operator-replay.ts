@@ -1,7 +1,7 @@
 /** Which messages match a filter, and can be replayed. */
 import { and, asc, count, desc, gte, lt, type SQL, sql } from 'drizzle-orm';
-import type { Instant } from '../message.ts';
 import { conditions } from './find.ts';
+import { firstIdAt } from './ids.ts';
 import type { Db } from './open.ts';
 import type { Replayable, ReplayFilter } from './operator.ts';
 import { attempts, inbox, outbox } from './schema.ts';
@@ -74,10 +74,4 @@ function ofStatus(wanted: ReplayFilter['status']): SQL | undefined {
 
 function isForPool(poolId: string): SQL {
   return sql`coalesce(${inbox.receivingPoolId}, ${sql.raw(POOL_IN_PAYLOAD)}) = ${poolId}`;
-}
-
-/** The smallest UUIDv7 of an instant (RFC 9562 §5.7). */
-function firstIdAt(at: Instant): string {
-  const hex = Math.max(at, 0).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
 }

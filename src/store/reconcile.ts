@@ -1,11 +1,12 @@
 /** What OH has of a patient, or of an archive, against what became of it. */
 import { and, count, eq, getTableColumns, inArray, type SQL, sql } from 'drizzle-orm';
 import type { Status } from '../message.ts';
-import { carrier, status } from './find.ts';
+import { carrier } from './find.ts';
 import { ohOrderKey } from './held.ts';
 import type { Db } from './open.ts';
-import { inbox, links, outbox } from './schema.ts';
+import { inbox, outbox } from './schema.ts';
 import { sessions } from './schema-histories.ts';
+import { links } from './schema-links.ts';
 import type { Reconciled } from './store.ts';
 
 /** Most ids that one statement asks for. */
@@ -17,11 +18,10 @@ const isHistory = sql`${inbox.source} = 'history'`;
 /** How many of a patient's listed messages there are of each status, each OH message once. */
 export function countListed(db: Db, orderKey: string): Partial<Record<Status, number>> {
   const rows = db
-    .select({ status, messages: count() })
+    .select({ status: inbox.status, messages: count() })
     .from(inbox)
-    .leftJoin(outbox, carrier)
     .where(and(isHistory, eq(inbox.orderKey, orderKey)))
-    .groupBy(status)
+    .groupBy(sql`+${inbox.status}`)
     .all();
   return Object.fromEntries(rows.map((row) => [row.status, row.messages]));
 }
@@ -51,7 +51,7 @@ function reconcile(db: Db, which: SQL | undefined): Reconciled[] {
     .select({
       id,
       ohMessageId,
-      status,
+      status: inbox.status,
       mhvMessageId: sql<string | null>`coalesce(${links.mhvMessageId}, ${inbox.mhvMessageId})`,
       isOurs: sql<number>`coalesce(${links.direction} = 'mhv-to-oh', 0)`,
       errorCode: sql<string | null>`coalesce(${outbox.errorCode}, ${inbox.errorCode})`,

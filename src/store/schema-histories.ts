@@ -32,6 +32,8 @@ export const sessions = sqliteTable(
   (t) => [
     index('sessions_due').on(t.dueAt).where(sql`state = 'pending'`),
     index('sessions_dead').on(t.requestedAt).where(sql`state = 'dead'`),
+    // Those that the console counts and lists.
+    index('sessions_unlisted').on(t.state).where(sql`state <> 'listed'`),
     index('sessions_listing').on(t.ohPatientId).where(sql`state = 'pending'`),
   ],
 );

@@ -6,6 +6,7 @@
 import { sql } from 'drizzle-orm';
 import {
   blob,
+  type IndexColumn,
   index,
   integer,
   primaryKey,
@@ -13,7 +14,7 @@ import {
   text,
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core';
-import type { DeliveredIds, Direction, Entry, Outcome } from '../message.ts';
+import type { Direction, Entry, Outcome, Status } from '../message.ts';
 import type { Stored } from './seals.ts';
 
 /** Where a message is on its way: `inbox` until it is translated, then `outbox`. */
@@ -70,6 +71,20 @@ const queueColumns = () => ({
   traceparent: text('traceparent'),
 });
 
+type QueueColumn = 'id' | 'direction' | 'state' | 'settledAt' | 'errorCode';
+
+/** How many failed in a minute, what waits for a person in order of acceptance, and what has met one error. */
+function failureIndexes(table: Stage, t: Record<QueueColumn, IndexColumn>) {
+  const failed = sql`settled_at IS NOT NULL AND outcome NOT IN ('delivered', 'duplicate')`;
+  return [
+    index(`${table}_failed_at`).on(t.settledAt, t.direction).where(failed),
+    index(`${table}_given_up`).on(t.id).where(failed),
+    index(`${table}_error_code`)
+      .on(t.errorCode, t.id, t.state, t.direction)
+      .where(sql`error_code IS NOT NULL`),
+  ];
+}
+
 /** One row for each accepted entry or send; for ever the record that it was accepted. */
 export const inbox = sqliteTable(
   'inbox',
@@ -85,15 +100,29 @@ export const inbox = sqliteTable(
     source: text('source').$type<Entry['source']>(),
     /** Pool that a send is for; absent of one that was accepted before there was the column, see the payload. */
     receivingPoolId: text('receiving_pool_id'),
+    /**
+     * Of the whole message, in whichever stage it is; a duplicate has that of the message that carries it. What a
+     * settled row came to says its outcome, not its state: a dismissed row is done, and yet was never delivered.
+     * Accepting writes IN_PROGRESS, the triggers in drizzle/ keep it.
+     */
+    status: text('status').$type<Status>().notNull().default('SENT'),
   },
+  // Accepting writes those without a condition, those of pending rows and those of the ids it is told: each costs
+  // every message, so none is here that no statement needs. The others hold only what went wrong.
   (t) => [
     uniqueIndex('inbox_id').on(t.id),
     uniqueIndex('inbox_dedupe_key').on(t.dedupeKey).where(sql`dedupe_key IS NOT NULL`),
+    // Lists, newest first, and how many were accepted in a minute: see find-newest.ts.
+    index('inbox_status').on(t.status, t.direction, t.acceptedAt),
+    // What a claim takes next, and how many wait.
     index('inbox_due').on(t.direction, t.blocked, t.dueAt, t.seq).where(sql`state = 'pending'`),
+    // Who is before whom in one order key.
     index('inbox_order').on(t.orderKey, t.seq).where(sql`state = 'pending'`),
+    index('inbox_dead_order').on(t.orderKey, t.seq).where(sql`state = 'dead'`),
+    // What waits and what was given up, of each lane, for monitors and the overview.
     index('inbox_pending').on(t.direction, t.acceptedAt).where(sql`state = 'pending'`),
     index('inbox_dead').on(t.direction, t.settledAt).where(sql`state = 'dead'`),
-    index('inbox_dead_order').on(t.orderKey, t.seq).where(sql`state = 'dead'`),
+    // The purge, in the order in which messages were settled.
     index('inbox_unpurged')
       .on(t.settledAt)
       .where(sql`settled_at IS NOT NULL AND purged_at IS NULL`),
@@ -101,10 +130,15 @@ export const inbox = sqliteTable(
     index('inbox_unmapped')
       .on(t.seq)
       .where(sql`state = 'pending' AND error_code = 'directory:unmapped-pool'`),
+    // What OH listed of a patient.
     index('inbox_history').on(t.orderKey).where(sql`source = 'history'`),
+    // Lists of what somebody can name; the second also finds who carries a duplicate.
     index('inbox_icn').on(t.icn).where(sql`icn IS NOT NULL`),
     index('inbox_oh_message_id').on(t.ohMessageId).where(sql`oh_message_id IS NOT NULL`),
     index('inbox_mhv_message_id').on(t.mhvMessageId).where(sql`mhv_message_id IS NOT NULL`),
+    // The duplicates of a row that is settled, whose status is its own.
+    index('inbox_duplicate_of').on(t.duplicateOf).where(sql`duplicate_of IS NOT NULL`),
+    ...failureIndexes('inbox', t),
   ],
 );
 
@@ -118,6 +152,7 @@ export const outbox = sqliteTable(
       .references(() => inbox.id),
   },
   (t) => [
+    // The same uses as those of the inbox.
     uniqueIndex('outbox_id').on(t.id),
     // The second look for duplicates: one delivery to MHV for one OH message, whatever announced it.
     uniqueIndex('outbox_oh_message_id').on(t.ohMessageId).where(sql`direction = 'oh-to-mhv'`),
@@ -129,6 +164,11 @@ export const outbox = sqliteTable(
       .on(t.direction, t.inDoubtSince)
       .where(sql`state = 'pending' AND in_doubt_since IS NOT NULL`),
     index('outbox_dead_order').on(t.orderKey, t.seq).where(sql`state = 'dead'`),
+    // How many were delivered in a minute.
+    index('outbox_delivered_at')
+      .on(t.settledAt, t.direction)
+      .where(sql`settled_at IS NOT NULL AND outcome = 'delivered'`),
+    ...failureIndexes('outbox', t),
   ],
 );
 
@@ -255,25 +295,5 @@ export const quarantine = sqliteTable(
     index('quarantine_waiting')
       .on(t.purgedAt, t.replayedAt)
       .where(sql`purged_at IS NULL AND replayed_at IS NULL`),
-  ],
-);
-
-/** Which OH message is which MHV message. Knows ids, threads nothing. */
-export const links = sqliteTable(
-  'links',
-  {
-    ohMessageId: text('oh_message_id').primaryKey(),
-    /** Absent for a message that was only seen while looking up a reference. */
-    direction: text('direction').$type<Direction>(),
-    mhvMessageId: text('mhv_message_id').$type<DeliveredIds['mhvMessageId']>(),
-    mhvThreadId: text('mhv_thread_id'),
-    /** OH's `referenceId`, which later messages of the conversation list. */
-    ohReferenceId: text('oh_reference_id'),
-    ohPoolId: text('oh_pool_id'),
-    linkedAt: integer('linked_at').notNull(),
-  },
-  (t) => [
-    index('links_mhv_message_id').on(t.mhvMessageId).where(sql`mhv_message_id IS NOT NULL`),
-    index('links_oh_reference_id').on(t.ohReferenceId).where(sql`oh_reference_id IS NOT NULL`),
   ],
 );

@@ -8,6 +8,7 @@ import type { Outcome, Undelivered } from '../../src/message.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import type { Lane, Settlement, Store } from '../../src/store/store.ts';
 import { numbered, send, toMhv, toOh } from '../store/setup.ts';
+import { misstated } from '../store/statuses.ts';
 import { type Held, LEASE_MS, MAX_ATTEMPTS, Model, type Row } from './model.ts';
 
 const START = Date.UTC(2025, 9, 8, 14, 0, 0);
@@ -184,6 +185,7 @@ function settlementOf(model: Model, { claimed }: Held, outcome: Outcome): Settle
 }
 
 const crash = command('crash', async (model, real) => {
+  expect(misstated(real.path)).toEqual([]);
   real.gone.push(real.store);
   real.store = open(real);
   model.held = [];
@@ -251,7 +253,8 @@ async function drain(model: Model, real: Real): Promise<void> {
   }
 }
 
-function expectPromiseKept({ rows }: Model, { arrived }: Real): void {
+function expectPromiseKept({ rows }: Model, { arrived, path }: Real): void {
+  expect(misstated(path)).toEqual([]);
   const letters = arrived.map(({ letter }) => letter);
   expect(letters).toHaveLength(new Set(letters).size);
   const queued = rows.filter(({ stage }) => stage === 'outbox');

@@ -1,35 +1,22 @@
 /** What the console reads: nothing it asks walks through all rows. */
 import { expect, test } from 'bun:test';
-import { type SQL } from 'drizzle-orm';
-import { SQLiteSyncDialect } from 'drizzle-orm/sqlite-core';
+import Database from 'better-sqlite3';
 import { FlowCounter } from '../../src/store/console-flow.ts';
 import { type SearchFilter, search } from '../../src/store/console-search.ts';
 import { standing } from '../../src/store/console-standing.ts';
-import { type Db, open } from '../../src/store/open.ts';
+import { open } from '../../src/store/open.ts';
+import type { Store } from '../../src/store/store.ts';
+import { plansOf } from './plans.ts';
 import { entry, lanes, numbered, START, send, setup } from './setup.ts';
 
-/** The plans of every statement that `read` runs. */
-async function plansOf(path: string, read: (db: Db) => unknown): Promise<string[]> {
-  const { db, sqlite } = open(path);
-  const plans: string[] = [];
-  const explained = (method: 'all' | 'get') => (query: SQL) => {
-    const { sql: text, params } = new SQLiteSyncDialect().sqlToQuery(query);
-    const rows = sqlite.prepare(`EXPLAIN QUERY PLAN ${text}`).all(...params) as {
-      detail: string;
-    }[];
-    plans.push(...rows.map(({ detail }) => detail));
-    return db[method](query);
-  };
-  const watched = new Proxy(db, {
-    get: (target, name) =>
-      name === 'all' || name === 'get' ? explained(name) : Reflect.get(target, name),
-  });
-  try {
-    await read(watched);
-    return plans;
-  } finally {
-    sqlite.close();
-  }
+/** Accepts a message that Oracle Health does not have; returns its id. */
+async function refused(store: Store): Promise<string> {
+  await store.acceptDocument({ entries: [entry()] });
+  const [claimed] = await store.claim(lanes.fromOh, 1);
+  if (!claimed) throw new Error('nothing to claim');
+  const outcome = { kind: 'rejected', code: 'oh:404', reason: 'Gone.' } as const;
+  await store.settle(claimed, { state: 'dead', outcome });
+  return claimed.id;
 }
 
 const WHOLE_TABLE = /SCAN (inbox|outbox|attempts)(?! USING)/;
@@ -47,38 +34,57 @@ test.each<[string, SearchFilter]>([
   ['what was sent', { status: 'SENT', until: START }],
 ])('a search for %s goes by an index', async (_what, filter) => {
   const { path } = setup();
-  const plans = await plansOf(path, (db) => search(db, filter, { limit: 25 }));
+  const plans = await plansOf(path, ({ db }) => search(db, filter, { limit: 25 }));
   expect(plans.length).toBeGreaterThan(1);
   expect(plans.filter((plan) => WHOLE_TABLE.test(plan))).toEqual([]);
 });
 
 test('the overview goes by indexes', async () => {
   const { path } = setup();
-  const { sqlite } = open(path);
-  const plans = await plansOf(path, async (db) => {
-    standing({ db, sqlite }, START);
-    await new FlowCounter(db).read(START);
+  const plans = await plansOf(path, async (connection) => {
+    standing(connection, START);
+    await new FlowCounter(connection.db).read(START);
   });
-  sqlite.close();
-  expect(plans.join(' ')).toContain('COVERING INDEX inbox_accepted');
+  expect(plans.join(' ')).toContain('COVERING INDEX inbox_status');
+  expect(plans.join(' ')).toContain('COVERING INDEX inbox_unmapped');
   expect(plans.filter((plan) => WHOLE_TABLE.test(plan))).toEqual([]);
 });
 
 test('a search that looked at many and found none says how far back it came, and goes on from there', async () => {
-  const { store, clock } = setup();
+  const { store, clock, path } = setup();
   const first = send({ receivingPoolId: '2000009' });
   await store.acceptSend(first);
   clock.now += 1000;
   const entries = Array.from({ length: 3500 }, (_, n) => numbered(n));
   await store.acceptDocument({ entries });
-  const page = await store.console.search({ direction: 'mhv-to-oh' }, { limit: 25 });
+  const sqlite = new Database(path);
+  sqlite.exec(`UPDATE inbox SET state = 'dead', settled_at = accepted_at, error_code = 'oh:500',
+    reason = 'Server error.', outcome = 'retry'`);
+  sqlite.close();
+  const filter = { status: 'GIVEN_UP', direction: 'mhv-to-oh' } as const;
+  const page = await store.console.search(filter, { limit: 25 });
   expect(page).toMatchObject({ messages: [], searchedTo: START + 1000 });
-  const rest = await store.console.search(
-    { direction: 'mhv-to-oh' },
-    { limit: 25, cursor: page.next ?? '' },
-  );
+  const rest = await store.console.search(filter, { limit: 25, cursor: page.next ?? '' });
   expect(rest.messages).toHaveLength(1);
   expect(rest.next).toBeUndefined();
+});
+
+test('a search for a status meets it behind however many others are newer', async () => {
+  const { store, clock } = setup();
+  const id = await refused(store);
+  clock.now += 1000;
+  await store.acceptDocument({
+    entries: Array.from({ length: 3500 }, (_, n) => numbered(100 + n)),
+  });
+  const invalid = await store.console.search({ status: 'INVALID' }, { limit: 25 });
+  expect(invalid.messages.map((message) => message.id)).toEqual([id]);
+  expect(invalid.next).toBeUndefined();
+  const first = await store.console.search({ status: 'IN_PROGRESS' }, { limit: 25 });
+  const cursor = first.next ?? '';
+  const second = await store.console.search({ status: 'IN_PROGRESS' }, { limit: 25, cursor });
+  const ids = [...first.messages, ...second.messages].map((message) => message.id);
+  expect(new Set(ids).size).toBe(50);
+  expect(ids).toEqual(ids.toSorted().toReversed());
 });
 
 test('a minute that is over is counted once, and the present one anew', async () => {
@@ -119,18 +125,14 @@ test('what is counted of a busy minute and day is what is there', async () => {
 
 test('a dead message is given up until it is dismissed', async () => {
   const { store, clock } = setup();
-  await store.acceptDocument({ entries: [entry()] });
-  const [claimed] = await store.claim(lanes.fromOh, 1);
-  if (!claimed) throw new Error('nothing to claim');
-  const outcome = { kind: 'rejected', code: 'oh:404', reason: 'Gone.' } as const;
-  await store.settle(claimed, { state: 'dead', outcome });
+  const id = await refused(store);
   const found = async () =>
     (await store.console.search({ status: 'GIVEN_UP' }, { limit: 5 })).messages.length;
   expect(await found()).toBe(1);
   expect((await store.console.standing()).errors).toEqual([
     { code: 'oh:404', direction: 'oh-to-mhv', messages: { count: 1, isMore: false } },
   ]);
-  await store.operator.dismiss(claimed.id, 'ann', 'not needed');
+  await store.operator.dismiss(id, 'ann', 'not needed');
   clock.now += 1000;
   expect(await found()).toBe(0);
   expect((await store.console.standing()).errors).toEqual([]);

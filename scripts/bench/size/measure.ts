@@ -1,141 +1,90 @@
-/** Costs on the file at PATH, for the `size` benchmark: `PATH NOW` in, one JSON line out. */
+/**
+ * Costs on the file at PATH, next to the file at REFERENCE, for the `size` benchmark: `PATH REFERENCE NOW` in, one
+ * JSON line out.
+ */
 import Database from 'better-sqlite3';
-import type { ToMhv } from '../../../src/message.ts';
 import { openStore } from '../../../src/store/sqlite.ts';
-import type { Claimed, Lane, MessageFilter } from '../../../src/store/store.ts';
-import { invented } from '../drain/messages.ts';
+import { inTurn, median } from '../rounds.ts';
+import { type Looks, type Sights, timeLooks } from './looks.ts';
+import { type Bench, type Work, work } from './work.ts';
 
-export interface Costs {
-  /** Microseconds of processor time for each message. */
-  acceptMicros: number;
-  claimMicros: number;
-  settleMicros: number;
+export interface Costs extends Work {
+  /** Times what the reference costs, both measured in turn. */
+  acceptSlowdown: number;
+  claimSlowdown: number;
+  settleSlowdown: number;
   rssMb: number;
-  /** Milliseconds by the name of the list. */
-  lists: Record<string, number>;
-  /** The same of the views for a person with sqlite3, which go through everything that waits. */
+  looks: Looks;
+  /** Milliseconds of the views for a person with sqlite3, which go through everything that waits. */
   viewStuckMs: number;
   viewBacklogMs: number;
 }
 
-const MESSAGES = 4000;
-const AT_ONCE = 50;
-const ACCEPTED: Lane = { stage: 'inbox', direction: 'oh-to-mhv' };
-const TRANSLATED: Lane = { stage: 'outbox', direction: 'oh-to-mhv' };
-/** Runs of each list; the median counts. */
-const RUNS = 5;
+const MESSAGES = 2000;
+/** Odd, for the median. */
+const ROUNDS = 9;
+const FIRST_INVENTED = 500_000;
 
-const [path = '', nowText = ''] = process.argv.slice(2);
-const now = Number(nowText);
-const store = openStore({ path, leaseMs: 600_000, maxAttempts: 20, now: () => now });
-const lists = await timeLists();
-const viewStuckMs = await timeView('stuck');
-const viewBacklogMs = await timeView('backlog');
-let made = 500_000;
-await work(MESSAGES / 4);
-const costs = await work(MESSAGES);
+const [path = '', referencePath = '', nowText = ''] = process.argv.slice(2);
+const subject = benchOn(path);
+const looks = await timeLooks(subject.store, subject.clock, sights());
+const viewStuckMs = timeView('stuck');
+const viewBacklogMs = timeView('backlog');
+const reference = benchOn(referencePath);
+const sides = {
+  subject: () => work(subject, MESSAGES),
+  reference: () => work(reference, MESSAGES),
+};
+await inTurn(1, sides);
+const rounds = await inTurn(ROUNDS, sides);
 const rssMb = process.memoryUsage.rss() / 1024 / 1024;
-store.close();
-const answer: Costs = { ...costs, rssMb, lists, viewStuckMs, viewBacklogMs };
+subject.store.close();
+reference.store.close();
+
+const micros = (side: Work[], figure: keyof Work) => median(side.map((round) => round[figure]));
+const slowdown = (figure: keyof Work) =>
+  micros(rounds.subject, figure) / micros(rounds.reference, figure);
+const answer: Costs = {
+  acceptMicros: micros(rounds.subject, 'acceptMicros'),
+  claimMicros: micros(rounds.subject, 'claimMicros'),
+  settleMicros: micros(rounds.subject, 'settleMicros'),
+  acceptSlowdown: slowdown('acceptMicros'),
+  claimSlowdown: slowdown('claimMicros'),
+  settleSlowdown: slowdown('settleMicros'),
+  rssMb,
+  looks,
+  viewStuckMs,
+  viewBacklogMs,
+};
 console.log(JSON.stringify(answer));
 
-/** Accepts, translates and delivers messages; each kind of step timed by itself. */
-async function work(messages: number) {
-  const micros = { acceptMicros: 0, claimMicros: 0, settleMicros: 0 };
-  const cpuOf = async <T>(step: keyof typeof micros, run: () => Promise<T>): Promise<T> => {
-    const before = process.cpuUsage();
-    const result = await run();
-    const { user, system } = process.cpuUsage(before);
-    micros[step] += (user + system) / messages;
-    return result;
-  };
-  for (let done = 0; done < messages; done += AT_ONCE) {
-    const entries = Array.from({ length: AT_ONCE }, () => invented(made++).entry);
-    await cpuOf('acceptMicros', () =>
-      Promise.all(entries.map((entry) => store.acceptDocument({ entries: [entry] }))),
-    );
-    const inHand = await cpuOf('claimMicros', () => store.claim(ACCEPTED, AT_ONCE));
-    await cpuOf('settleMicros', () => Promise.all(inHand.map(handOver)));
-    const translated = await cpuOf('claimMicros', () => store.claim(TRANSLATED, AT_ONCE));
-    await cpuOf('settleMicros', () => Promise.all(translated.map(settle)));
-  }
-  return micros;
+function benchOn(file: string): Bench {
+  const clock = { now: Number(nowText) };
+  const bounds = { leaseMs: 600_000, maxAttempts: 20 };
+  const store = openStore({ path: file, ...bounds, now: () => clock.now });
+  return { store, clock, next: FIRST_INVENTED };
 }
 
-function handOver(claimed: Claimed): Promise<unknown> {
-  return store.handOver(claimed, { ...invented(0).message, ohMessageId: idOf(claimed) });
-}
-
-function settle(claimed: Claimed): Promise<unknown> {
-  const ids = { ohMessageId: idOf(claimed), mhvMessageId: claimed.id };
-  return store.settle(claimed, {
-    state: 'done',
-    outcome: { kind: 'delivered', ids, found: false },
-  });
-}
-
-/** Rows of the backlog have no entry in their payload, so they are known by their own id. */
-function idOf({ id, payload }: Claimed): string {
-  return (payload as Partial<ToMhv>).ohMessageId ?? `${id}:-6:0:0`;
-}
-
-async function timeLists(): Promise<Record<string, number>> {
-  const looks: [string, () => Promise<unknown>][] = [
-    ...filters().map(([name, filter]): [string, () => Promise<unknown>] => [
-      `messages ${name}`,
-      () => store.list(filter, { limit: 50 }),
-    ]),
-    ['readings', () => store.upkeep.readings()],
-    ['destinations', () => store.pauses()],
-    ['directory', () => store.directory.list()],
-  ];
-  const took: Record<string, number> = {};
-  for (const [name, look] of looks) took[name] = await timed(look);
-  return took;
-}
-
-async function timeView(name: string): Promise<number> {
+/** A message in the middle of the file. */
+function sights(): Sights {
   const db = new Database(path, { readonly: true });
-  const took = await timed(async () => db.prepare(`SELECT * FROM ${name} LIMIT 50`).all());
+  const found = db
+    .prepare<[], Sights>(
+      `SELECT id, seq AS cursor, icn, oh_message_id AS ohMessageId, mhv_message_id AS mhvMessageId
+       FROM inbox WHERE seq >= (SELECT max(seq) / 2 FROM inbox) AND mhv_message_id IS NOT NULL
+       ORDER BY seq LIMIT 1`,
+    )
+    .get();
   db.close();
-  return took;
+  if (!found) throw new Error('The file has no message to look at.');
+  return found;
 }
 
-async function timed(look: () => Promise<unknown>): Promise<number> {
-  const runs: number[] = [];
-  for (let run = 0; run < RUNS; run += 1) {
-    const began = performance.now();
-    await look();
-    runs.push(performance.now() - began);
-  }
-  return runs.toSorted((a, b) => a - b)[Math.floor(RUNS / 2)] ?? Number.NaN;
-}
-
-/** Each filter alone, with a status, and with a stretch of time. */
-function filters(): [string, MessageFilter][] {
-  const day = 24 * 60 * 60 * 1000;
-  const single: Record<string, MessageFilter> = {
-    all: {},
-    direction: { direction: 'oh-to-mhv' },
-    otherDirection: { direction: 'mhv-to-oh' },
-    icn: { icn: '0000000017V123456' },
-    ohMessageId: { ohMessageId: '1000000017:-6:0:0' },
-    mhvMessageId: { mhvMessageId: '17' },
-    errorCode: { errorCode: 'mhv:119' },
-    unknownErrorCode: { errorCode: 'mhv:999' },
-    recent: { since: now - day },
-    old: { until: now - 300 * day },
-    stretch: { since: now - 400 * day, until: now - 399 * day },
-  };
-  const status = ['IN_PROGRESS', 'SENT', 'FAILED', 'INVALID'] as const;
-  const alone = Object.entries(single);
-  return [
-    ...alone,
-    ...status.flatMap((one) =>
-      alone.map(([name, filter]): [string, MessageFilter] => [
-        `${name} ${one}`,
-        { ...filter, status: one },
-      ]),
-    ),
-  ];
+function timeView(name: string): number {
+  const db = new Database(path, { readonly: true });
+  const began = performance.now();
+  db.prepare(`SELECT * FROM ${name} LIMIT 50`).all();
+  const tookMs = performance.now() - began;
+  db.close();
+  return tookMs;
 }
