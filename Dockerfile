@@ -19,7 +19,7 @@ VOLUME /data
 ENV HOST=0.0.0.0 PORT=3000 DATABASE_PATH=/data/exchange.db
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
-  CMD ["bun", "-e", "const {ok} = await fetch(`http://127.0.0.1:${process.env.PORT}/health/live`); process.exit(ok ? 0 : 1)"]
+  CMD ["bun", "-e", "const s = process.env.TLS_CERT_FILE ? 'https' : 'http'; const {ok} = await fetch(`${s}://127.0.0.1:${process.env.PORT}/health/live`, {tls: {rejectUnauthorized: false}}); process.exit(ok ? 0 : 1)"]
 # SIGTERM drains: give it STOP_TIMEOUT_MS and 5 s before SIGKILL (docker stop --time 30).
 STOPSIGNAL SIGTERM
 CMD ["bun", "src/main.ts"]

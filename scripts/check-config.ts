@@ -8,6 +8,7 @@ import { type Config, ConfigError, type ConfigFault, parseConfig } from '../src/
 import { publicKeySet } from '../src/oh/oauth2.ts';
 import { keyFaultsOfFile } from '../src/store/data-keys.ts';
 import { failureOf } from '../src/store/failures.ts';
+import { certificateFindings } from './operations/certificates.ts';
 import { feedFinding } from './operations/feed.ts';
 import { counted, type Finding, tableOf, worstOf } from './operations/finding.ts';
 import { examineUpstreams } from './operations/upstreams.ts';
@@ -36,7 +37,8 @@ async function check(): Promise<number> {
     (one) => one !== undefined,
   );
   if (keyFaults.length > 0) return end(keyFaults, [], EX_CONFIG);
-  const findings = [...(await examineUpstreams(config)), feedFinding(config)];
+  const upstreams = await examineUpstreams(config);
+  const findings = [...upstreams, feedFinding(config), ...certificateFindings(config, Date.now())];
   return end([], findings, worstOf(findings) === 'bad' ? EX_UNAVAILABLE : 0);
 }
 

@@ -7,13 +7,15 @@ import { type AuthOptions, createAuthorizer } from './oh/auth.ts';
 import { createOhFhir } from './oh/fhir.ts';
 import { createOhMedia } from './oh/media.ts';
 import { createOhMessaging } from './oh/messaging.ts';
+import { readTlsFiles, type TlsFiles } from './tls-files.ts';
 
 /** Clients of Oracle Health and of MHV; nothing is called before a method is. Throws when the private key can't be read. */
 export function createClients(config: Config, now: () => Instant) {
   const timeoutMs = config.DELIVERY_TIMEOUT_MS;
   const auth = ohAuth(config);
   const authorizer = auth && createAuthorizer(auth, { now, randomId: () => Bun.randomUUIDv7() });
-  const upstream = { timeoutMs, now, ...(authorizer ? { authorizer } : {}) };
+  const { oh: tls, mhv: mhvTls } = clientTlsOf(config);
+  const upstream = { timeoutMs, now, tls, ...(authorizer ? { authorizer } : {}) };
   const messaging = createOhMessaging({
     ...upstream,
     baseUrl: config.OH_MESSAGING_BASE_URL,
@@ -30,6 +32,8 @@ export function createClients(config: Config, now: () => Instant) {
     now,
     baseUrl: config.MHV_BASE_URL,
     appToken: config.MHV_APP_TOKEN,
+    tls: mhvTls,
+    fileOrigins: config.MHV_FILE_ORIGINS,
     ...(config.MHV_API_KEY ? { apiKey: config.MHV_API_KEY } : {}),
   };
   return {
@@ -42,6 +46,14 @@ export function createClients(config: Config, now: () => Instant) {
   };
 }
 
+/** What each side is shown, and whom it is trusted by; read when the clients are made. */
+export function clientTlsOf(config: Config): { oh: TlsFiles; mhv: TlsFiles } {
+  return {
+    oh: readTlsFiles(config, 'OH_TLS').files,
+    mhv: readTlsFiles(config, 'MHV_TLS').files,
+  };
+}
+
 /** How the exchange proves itself to Oracle Health; config has checked that what the method needs is there. */
 export function ohAuth(config: Config): AuthOptions | undefined {
   const { OH_AUTH_METHOD: method, OH_AUTH_CLIENT_ID: clientId = '' } = config;
@@ -50,6 +62,7 @@ export function ohAuth(config: Config): AuthOptions | undefined {
     clientId,
     tokenUrl: config.OH_AUTH_TOKEN_URL ?? '',
     scope: config.OH_AUTH_SCOPE,
+    tls: clientTlsOf(config).oh,
     timeoutMs: config.DELIVERY_TIMEOUT_MS,
   };
   const oauth1 = { method: 'oauth1', consumerKey: clientId, consumerSecret: secret } as const;

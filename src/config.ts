@@ -2,10 +2,12 @@
 import type { z } from 'zod';
 import { environment } from './environment.ts';
 import { withSecretFiles } from './secret-files.ts';
+import { readTlsFiles } from './tls-files.ts';
 
 const local = environment.pick({
   HOST: true,
   PORT: true,
+  TLS_CERT_FILE: true,
   DATABASE_PATH: true,
   MAX_BACKLOG: true,
   MIN_FREE_DISK_MB: true,
@@ -141,6 +143,9 @@ function faultsAcross(config: Across, hasTokens: boolean): ConfigFault[] {
       variable,
       `is missing: OH_AUTH_METHOD=${config.OH_AUTH_METHOD} needs it`,
     );
+  }
+  for (const owner of ['TLS', 'MHV_TLS', 'OH_TLS'] as const) {
+    faults.push(...readTlsFiles(config, owner).faults);
   }
   const { DELIVERY_TIMEOUT_MS, LEASE_MS } = config;
   if (DELIVERY_TIMEOUT_MS !== undefined && LEASE_MS !== undefined) {

@@ -44,6 +44,7 @@ export function createDoors(
         store,
         mode,
         formKey: randomBytes(FORM_KEY_BYTES),
+        clientOf,
         ...(header && verifyJwt ? { proxy: { header, verify: verifyJwt } } : {}),
       }),
       isOpen: mode === 'none',

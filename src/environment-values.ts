@@ -20,6 +20,19 @@ export const list = z
   .transform((value) => value.split(',').map((item) => item.trim()))
   .transform((items) => items.filter((item) => item !== ''));
 
+/** Items that are origins: scheme, host and port, and nothing behind; given as `URL.origin` writes them. */
+export const origins = list
+  .refine((items) => items.every(isOrigin), {
+    error: 'must be origins such as https://files.example.test, separated by commas',
+  })
+  .transform((items) => items.map((item) => new URL(item).origin));
+
+function isOrigin(item: string): boolean {
+  const parsed = URL.parse(item);
+  if (parsed === null || !/^https?:$/.test(parsed.protocol)) return false;
+  return parsed.href === `${parsed.origin}/`;
+}
+
 /** `token`, which may do everything, or `token:scope+scope`: no bearer token has a colon. */
 export const apiTokens = list.transform((items, context) =>
   items.map((item): EnvironmentToken => {

@@ -7,6 +7,7 @@ import {
   integer,
   isPrivate,
   list,
+  origins,
   otlpHeaders,
   samplers,
   schedule,
@@ -18,11 +19,17 @@ import {
 export const environment = z.object({
   HOST: text.default('127.0.0.1'),
   PORT: integer(0, 65535).default(3000),
+  TLS_CERT_FILE: text.optional(),
+  TLS_KEY_FILE: text.optional(),
   DATABASE_PATH: text.default('./data/exchange.db'),
 
   MHV_BASE_URL: url,
   MHV_APP_TOKEN: text,
   MHV_API_KEY: text.optional(),
+  MHV_FILE_ORIGINS: origins,
+  MHV_TLS_CERT_FILE: text.optional(),
+  MHV_TLS_KEY_FILE: text.optional(),
+  MHV_TLS_CA_FILE: text.optional(),
 
   OH_MESSAGING_BASE_URL: url,
   OH_AUTHORITY: text,
@@ -52,6 +59,9 @@ export const environment = z.object({
   ),
   OH_AUTH_PRIVATE_KEY: text.optional(),
   OH_AUTH_KEY_ID: text.optional(),
+  OH_TLS_CERT_FILE: text.optional(),
+  OH_TLS_KEY_FILE: text.optional(),
+  OH_TLS_CA_FILE: text.optional(),
 
   FEED_SECRET: list,
   FEED_TOKENS: list,

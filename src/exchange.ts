@@ -9,6 +9,7 @@ import { mhvToOh } from './flows/mhv-to-oh.ts';
 import { ohToMhv } from './flows/oh-to-mhv.ts';
 import { type AppOptions, createApp } from './http/app.ts';
 import type { Destinations } from './http/destinations.ts';
+import { type Listener, openListener } from './listener.ts';
 import type { Instant } from './message.ts';
 import { publicKeySet } from './oh/oauth2.ts';
 import { createEngine, type Engine } from './queue/engine.ts';
@@ -32,6 +33,7 @@ export interface Exchange {
   url: string;
   store: Store;
   engine: Engine;
+  renewCertificate: Listener['renewCertificate'];
   /**
    * Takes no more requests and claims nothing more, finishes what is in hand within `STOP_TIMEOUT_MS`,
    * gives the lock back and closes the file. A request or an attempt that takes longer is cut short; the
@@ -93,18 +95,18 @@ export async function createExchange(config: Config, around: Surroundings): Prom
     telemetry,
     isStopping: () => closing.signal.aborted,
   });
-  app.listen({ hostname: config.HOST, port: config.PORT });
-  const { server } = app;
-  if (!server) throw new Error('The HTTP server did not start.');
+  const listener = openListener(app, config, around.log);
+  const { url, renewCertificate } = listener;
   return {
-    url: server.url.origin,
+    url,
+    renewCertificate,
     store,
     engine,
     async stop() {
       closing.abort();
       const withinMs = config.STOP_TIMEOUT_MS;
-      const cutOff = setTimeout(() => void server.stop(true), withinMs);
-      const [hasSettled] = await Promise.all([engine.stop(withinMs), server.stop()]);
+      const cutOff = setTimeout(() => void listener.stop(true), withinMs);
+      const [hasSettled] = await Promise.all([engine.stop(withinMs), listener.stop()]);
       clearTimeout(cutOff);
       if (!hasSettled) around.log.warn({ event: 'stopped', state: 'cut-off' });
       store.close();
@@ -256,6 +258,7 @@ function appOptions(
     store,
     log,
     extraction: extractionOf(config),
+    isTls: config.TLS_CERT_FILE !== undefined,
     ...(config.FEED_TOPIC ? { feedTopic: config.FEED_TOPIC } : {}),
     ...(auth?.method === 'private-key-jwt' ? { keySet: publicKeySet([auth]) } : {}),
     auth: {

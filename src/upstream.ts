@@ -39,9 +39,31 @@ interface CallObservation {
   end(result: { status: number } | { code: string }): void;
 }
 
+/** What proves us to a server, and it to us, over TLS; all PEM. */
+export interface ClientTls {
+  cert?: string;
+  key?: string;
+  /** CAs that are trusted, and no others; those of the machine when absent. */
+  ca?: string;
+}
+
+/** Whom a request may go to. */
+export interface Peer {
+  /** As `URL.origin` writes them. */
+  origins: readonly string[];
+  tls?: ClientTls;
+}
+
+/** The system that lies at a configured URL. */
+export function peerAt(baseUrl: string, tls?: ClientTls): Peer {
+  return { origins: [new URL(baseUrl).origin], ...(tls ? { tls } : {}) };
+}
+
 export interface UpstreamRequest {
   /** Short name of the system for codes and sentences: `oh`, `fhir`, `media`, `mhv`. */
   system: string;
+  /** Nothing is sent to anybody else, whoever named the URL. */
+  peer: Peer;
   method: 'GET' | 'POST' | 'PUT';
   url: string;
   headers?: Record<string, string>;
@@ -65,12 +87,19 @@ export interface UpstreamResponse {
 }
 
 const DEFAULT_MAX_BYTES = 8 * 1024 * 1024;
+/** A URL drops these, and with `..` the segment before; encoding them changes nothing. */
+const DOT_SEGMENT = /^[^?#]*\/(?:\.|%2e){1,2}(?:[/?#]|$)/i;
+/** Names that Bun and OpenSSL give to what is wrong with a certificate. */
+const CERTIFICATE_FAULT =
+  /CERT|LEAF_SIGNATURE|HOSTNAME_MISMATCH|INVALID_(?:CA|PURPOSE)|PATH_LENGTH/;
 
 /**
  * Makes one call. Throws UpstreamError only when no whole answer came: `retry` when the request
- * certainly never arrived (refused connection, unknown host) or only read, else `in-doubt`.
+ * certainly never arrived (refused connection, unknown host, a certificate that is not trusted, an origin
+ * that is not the peer's) or only read, else `in-doubt`; `rejected` when an id would lead to another path.
  */
 export async function call(request: UpstreamRequest): Promise<UpstreamResponse> {
+  refuseElsewhere(request);
   const observation = request.context.observer?.begin(request);
   try {
     const response = await fetchWhole(request, observation?.headers);
@@ -84,11 +113,24 @@ export async function call(request: UpstreamRequest): Promise<UpstreamResponse> 
   }
 }
 
+/** Before anything is sent, so that neither credentials nor messages go where somebody else says. */
+function refuseElsewhere({ system, url, peer }: UpstreamRequest): void {
+  const origin = URL.parse(url)?.origin ?? 'null';
+  if (!peer.origins.includes(origin)) {
+    const reason = `${system} is not configured to be at ${origin}; nothing was sent there.`;
+    throw new UpstreamError({ kind: 'retry', code: `${system}:origin-not-configured`, reason });
+  }
+  if (DOT_SEGMENT.test(url)) {
+    const reason = `An id for ${system} would lead to another path.`;
+    throw new UpstreamError({ kind: 'rejected', code: `${system}:invalid-id`, reason });
+  }
+}
+
 async function fetchWhole(
   request: UpstreamRequest,
   headers: Record<string, string> | undefined,
 ): Promise<UpstreamResponse> {
-  const { context, timeoutMs } = request;
+  const { context, timeoutMs, peer } = request;
   const response = await ofetch.raw(request.url, {
     method: request.method,
     headers: { ...request.headers, ...headers },
@@ -98,6 +140,7 @@ async function fetchWhole(
     ignoreResponseError: true,
     responseType: 'stream',
     signal: AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMs)]),
+    ...overTls(peer),
   });
   const maxBytes = request.maxBytes ?? DEFAULT_MAX_BYTES;
   const body = await readBounded(response.body ?? null, maxBytes, request);
@@ -107,6 +150,12 @@ async function fetchWhole(
     body,
     text: () => decode(body, response.headers.get('content-type')),
   };
+}
+
+/** What Bun's fetch takes beyond the standard's. */
+function overTls({ tls }: Peer): { tls: ClientTls & { rejectUnauthorized: true } } {
+  // Said each time: NODE_TLS_REJECT_UNAUTHORIZED=0 would switch it off for all.
+  return { tls: { ...tls, rejectUnauthorized: true } };
 }
 
 /**
@@ -165,11 +214,19 @@ function verdictOnFailure(error: unknown, request: UpstreamRequest): Undelivered
   const name = property(cause, 'name');
   const code = property(cause, 'code');
   const { system } = request;
-  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND') {
+  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'FailedToOpenSocket') {
     const reason = `No connection to ${system} (${code}).`;
     return { kind: 'retry', code: `${system}:no-connection`, reason };
   }
+  if (code !== undefined && CERTIFICATE_FAULT.test(code)) {
+    const reason = `The certificate of ${system} is not trusted (${code}).`;
+    return { kind: 'retry', code: `${system}:tls`, reason };
+  }
   const kind = request.effect === 'write' ? 'in-doubt' : 'retry';
+  if (code === 'EPROTO') {
+    const reason = `TLS with ${system} broke off; it may want another client certificate.`;
+    return { kind, code: `${system}:tls`, reason };
+  }
   if (name === 'AbortError') {
     const reason = `The exchange was stopped before ${system} answered.`;
     return { kind, code: `${system}:stopped`, reason };

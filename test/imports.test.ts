@@ -14,9 +14,10 @@ const allowed: Record<string, string[]> = {
   cache: ['message'],
   principal: [],
   'secret-files': [],
+  'tls-files': [],
   'environment-values': ['principal'],
   environment: ['environment-values'],
-  config: ['environment', 'secret-files'],
+  config: ['environment', 'secret-files', 'tls-files'],
   access: ['message', 'errors', 'principal', 'upstream', 'store'],
   atom: ['message', 'errors'],
   translate: ['message'],
@@ -28,7 +29,7 @@ const allowed: Record<string, string[]> = {
   flows: ['message', 'errors', 'upstream', 'store', 'queue', 'translate', 'oh', 'mhv', 'atom'],
   http: ['message', 'errors', 'principal', 'access', 'store', 'queue', 'atom', 'telemetry'],
   mocks: [],
-  clients: ['message', 'config', 'mhv', 'oh'],
+  clients: ['message', 'config', 'mhv', 'oh', 'tls-files'],
   doors: ['message', 'config', 'access', 'http', 'store'],
   exchange: [
     'message',
@@ -43,7 +44,9 @@ const allowed: Record<string, string[]> = {
     'queue',
     'store',
     'telemetry',
+    'listener',
   ],
+  listener: ['config', 'http', 'tls-files'],
   main: ['errors', 'config', 'exchange', 'store'],
 };
 

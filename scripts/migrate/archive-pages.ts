@@ -2,8 +2,10 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseAtom } from '../../src/atom/parse.ts';
+import { clientTlsOf } from '../../src/clients.ts';
+import type { Config } from '../../src/config.ts';
 import { ExchangeError } from '../../src/errors.ts';
-import { call, UpstreamError } from '../../src/upstream.ts';
+import { call, type Peer, peerAt, UpstreamError } from '../../src/upstream.ts';
 
 export interface Page {
   body: Uint8Array<ArrayBuffer>;
@@ -32,11 +34,13 @@ const TRY_AGAIN_MS = 500;
  * A URL is followed on its own origin only, without redirects. `FEED_ARCHIVE_AUTHORIZATION` is sent
  * as the Authorization header when set.
  */
-export async function sourceOf(from: string, timeoutMs: number): Promise<PageSource> {
-  return /^https?:\/\//.test(from) ? serverSource(from, timeoutMs) : folderSource(from);
+export async function sourceOf(from: string, config: Config): Promise<PageSource> {
+  return /^https?:\/\//.test(from) ? serverSource(from, config) : folderSource(from);
 }
 
-function serverSource(start: string, timeoutMs: number): PageSource {
+function serverSource(start: string, config: Config): PageSource {
+  const peer = peerAt(start, clientTlsOf(config).oh);
+  const timeoutMs = config.DELIVERY_TIMEOUT_MS;
   const { origin } = new URL(start);
   const authorization = process.env['FEED_ARCHIVE_AUTHORIZATION'];
   return {
@@ -45,7 +49,7 @@ function serverSource(start: string, timeoutMs: number): PageSource {
     async read(address) {
       for (let tried = 1; ; tried += 1) {
         try {
-          return await get(address, timeoutMs, authorization);
+          return await get(address, { peer, timeoutMs, authorization });
         } catch (error) {
           const isOver = error instanceof UpstreamError && error.outcome.kind === 'rejected';
           if (isOver || tried === TRIES) throw error;
@@ -65,8 +69,11 @@ function serverSource(start: string, timeoutMs: number): PageSource {
 
 async function get(
   url: string,
-  timeoutMs: number,
-  authorization: string | undefined,
+  {
+    peer,
+    timeoutMs,
+    authorization,
+  }: { peer: Peer; timeoutMs: number; authorization: string | undefined },
 ): Promise<Page> {
   const context = { signal: AbortSignal.timeout(timeoutMs), correlationId: Bun.randomUUIDv7() };
   const headers: Record<string, string> = { accept: 'application/atom+xml' };
@@ -74,6 +81,7 @@ async function get(
   const system = 'archive';
   const answer = await call({
     system,
+    peer,
     method: 'GET',
     url,
     headers,

@@ -24,7 +24,7 @@ const EXPLAIN_EVERY_MS = 15_000;
 /** `isComplete` is false when a page is missing, malformed or cut off by a cycle. */
 export async function migrateArchive(around: Around, from: string) {
   const { options, watch } = around;
-  const source = await sourceOf(from, around.config.DELIVERY_TIMEOUT_MS);
+  const source = await sourceOf(from, around.config);
   if (!options.dryRun) await watch.look();
   const steps = await walkBack(around, source);
   for (const { address, fault } of steps) if (fault) say(`${address}: ${fault}`);

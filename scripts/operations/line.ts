@@ -2,6 +2,7 @@
 import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import type { ClientTls } from '../../src/upstream.ts';
 
 /** How far one gets. `code` is the system's or OpenSSL's, such as `ENOTFOUND`. */
 export type Line =
@@ -9,7 +10,7 @@ export type Line =
   | { ends: 'server'; certificateUntil?: number };
 
 /** Goes to the origin of `url`, within `timeoutMs` for each step. A proxy is not asked. */
-export async function lineTo(url: string, timeoutMs: number): Promise<Line> {
+export async function lineTo(url: string, timeoutMs: number, tls: ClientTls = {}): Promise<Line> {
   const { protocol, hostname, port } = new URL(url);
   const host = hostname.replaceAll(/^\[|\]$/g, '');
   const isTls = protocol === 'https:';
@@ -26,7 +27,7 @@ export async function lineTo(url: string, timeoutMs: number): Promise<Line> {
   }
   if (!isTls) return { ends: 'server' };
   try {
-    return await handshake(to, timeoutMs);
+    return await handshake({ ...to, ...tls }, timeoutMs);
   } catch (error) {
     return { ends: 'nowhere', step: 'tls', code: codeOf(error) };
   }
@@ -45,7 +46,10 @@ async function connection(to: { host: string; port: number }, timeoutMs: number)
 }
 
 /** A certificate that is not trusted still says when it ends, but the line ends there. */
-async function handshake(to: { host: string; port: number }, timeoutMs: number): Promise<Line> {
+async function handshake(
+  to: ClientTls & { host: string; port: number },
+  timeoutMs: number,
+): Promise<Line> {
   // An address is no server name (RFC 6066 §3).
   const servername = /^[\d.]+$|:/.test(to.host) ? {} : { servername: to.host };
   const socket = connectTls({ ...to, ...servername, rejectUnauthorized: false });

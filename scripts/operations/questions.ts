@@ -4,9 +4,14 @@
  * own client, with credentials, for something that is certainly not there.
  */
 
-import type { createClients } from '../../src/clients.ts';
+import { clientTlsOf, type createClients } from '../../src/clients.ts';
 import type { Config } from '../../src/config.ts';
-import { type CallContext, UpstreamError, type UpstreamResponse } from '../../src/upstream.ts';
+import {
+  type CallContext,
+  type ClientTls,
+  UpstreamError,
+  type UpstreamResponse,
+} from '../../src/upstream.ts';
 
 type Clients = ReturnType<typeof createClients>;
 
@@ -17,6 +22,7 @@ export interface Question {
   /** Variables that hold the credentials. */
   credentials: string;
   url: string;
+  tls: ClientTls;
   /** What is asked without credentials. */
   look: { url: string; headers?: Record<string, string> };
   /** False when the answer to `look` can't be that of such a server; undefined when it says nothing. */
@@ -50,6 +56,7 @@ function tokenQuestion(config: Config, { authorizer }: Clients): Question[] {
       variable: 'OH_AUTH_TOKEN_URL',
       credentials: 'OH_AUTH_METHOD, OH_AUTH_CLIENT_ID, its secret or key, and OH_AUTH_SCOPE',
       url,
+      tls: clientTlsOf(config).oh,
       look: { url },
       isExpected: () => undefined,
       async ask(context) {
@@ -68,6 +75,7 @@ function messagingQuestion(config: Config, { messaging }: Clients): Question {
     variable: 'OH_MESSAGING_BASE_URL',
     credentials: 'OH_AUTHORITY and OH_AUTH_*',
     url,
+    tls: clientTlsOf(config).oh,
     look: { url: `${pools}?name=${encodeURIComponent(NO_POOL)}` },
     isExpected: () => undefined,
     async ask(context) {
@@ -85,6 +93,7 @@ function fhirQuestion(config: Config, { fhir }: Clients): Question {
     variable: 'OH_FHIR_BASE_URL',
     credentials: 'the tenant in OH_FHIR_BASE_URL, and OH_AUTH_*',
     url,
+    tls: clientTlsOf(config).oh,
     look: { url: `${url}/metadata`, headers: { Accept: 'application/fhir+json' } },
     isExpected(response) {
       const { status } = response;
@@ -105,6 +114,7 @@ function mediaQuestion(config: Config, { media }: Clients): Question {
     variable: 'OH_MEDIA_BASE_URL',
     credentials: 'OH_AUTH_*',
     url,
+    tls: clientTlsOf(config).oh,
     look: { url: `${url}/media/${NOBODY}/versions/1` },
     isExpected: () => undefined,
     async ask(context) {
@@ -127,6 +137,7 @@ function mhvQuestion(config: Config, { mhv }: Clients): Question {
     variable: 'MHV_BASE_URL',
     credentials: 'MHV_APP_TOKEN and MHV_API_KEY',
     url,
+    tls: clientTlsOf(config).mhv,
     look: {
       url: `${url}/session`,
       headers: { Accept: 'application/json', ...(apiKey ? { 'x-api-key': apiKey } : {}) },

@@ -15,10 +15,15 @@ const problemSchema = z.object({ detail: z.string() });
 /** Asks the exchange at `url`, or where the configuration says it listens, whether it is ready. */
 export async function processFinding(config: LocalConfig, url?: string): Promise<Finding> {
   const host = ['0.0.0.0', '::'].includes(config.HOST) ? '127.0.0.1' : config.HOST;
-  const origin = url ?? `http://${host.includes(':') ? `[${host}]` : host}:${config.PORT}`;
+  const scheme = config.TLS_CERT_FILE === undefined ? 'http' : 'https';
+  const origin = url ?? `${scheme}://${host.includes(':') ? `[${host}]` : host}:${config.PORT}`;
   const asked = `${origin.replace(/\/$/, '')}/health/ready`;
   try {
-    const answer = await fetch(asked, { signal: AbortSignal.timeout(READY_TIMEOUT_MS) });
+    const answer = await fetch(asked, {
+      signal: AbortSignal.timeout(READY_TIMEOUT_MS),
+      // Asked by its address, which no certificate names; nothing secret is said.
+      tls: { rejectUnauthorized: url !== undefined },
+    });
     const body: unknown = await answer.json().catch(() => undefined);
     const ready = readySchema.safeParse(body);
     if (answer.ok && ready.success) {

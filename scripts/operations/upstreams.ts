@@ -2,10 +2,12 @@
 
 import { createClients } from '../../src/clients.ts';
 import type { Config } from '../../src/config.ts';
+import { isPrivate } from '../../src/environment-values.ts';
 import type { Undelivered } from '../../src/message.ts';
 import {
   type CallContext,
   call,
+  peerAt,
   UpstreamError,
   type UpstreamResponse,
 } from '../../src/upstream.ts';
@@ -70,7 +72,7 @@ async function examine(question: Question, timeoutMs: number): Promise<UpstreamF
   }));
   const [looked, line, { asked, tookMs }] = await Promise.all([
     look(question, timeoutMs, context),
-    lineTo(question.url, timeoutMs),
+    lineTo(question.url, timeoutMs, question.tls),
     asking,
   ]);
   return findingOf({ question, looked, line, asked, tookMs });
@@ -86,12 +88,13 @@ async function tried<T>(work: Promise<T>): Promise<T | Undelivered> {
 }
 
 async function look(
-  { name: system, look: { url, headers = {} } }: Question,
+  { name: system, tls, look: { url, headers = {} } }: Question,
   timeoutMs: number,
   context: CallContext,
 ): Promise<Looked> {
   const sentAt = Date.now();
-  const request = { system, method: 'GET', url, headers, timeoutMs, effect: 'read' } as const;
+  const peer = peerAt(url, tls);
+  const request = { system, peer, method: 'GET', url, headers, timeoutMs, effect: 'read' } as const;
   const answer = await tried(call({ ...request, context }));
   if ('kind' in answer) return { outcome: answer };
   const date = Date.parse(answer.headers.get('date') ?? '');
@@ -109,7 +112,7 @@ function findingOf(facts: Facts): UpstreamFinding {
   return {
     name: question.name,
     url: `${origin}${pathname}`,
-    ...(verdictOn(facts) ?? wellWith(did, tookMs, clockAheadMs, certificateUntil)),
+    ...(verdictOn(facts) ?? wellWith(question, { did, tookMs, clockAheadMs, certificateUntil })),
     tookMs,
     ...(typeof asked === 'string' ? {} : { code: asked.code }),
     ...(clockAheadMs === undefined ? {} : { clockAheadMs }),
@@ -176,11 +179,16 @@ const steps = {
   },
   tls: {
     found: 'TLS does not come about',
-    next: 'check the certificate; NODE_EXTRA_CA_CERTS names a file with a CA of your own',
+    next: 'check the certificate; {side}_TLS_CA_FILE names a file with a CA of your own',
   },
 };
 
 function unreached(line: Line, outcome: Undelivered, variable: string) {
+  const [side = ''] = variable.split('_', 1);
+  if (line.ends === 'server' && outcome.code.endsWith(':tls')) {
+    const found = 'breaks TLS off once it has seen what certificate we show, or that we show none';
+    return { found, next: `check ${side}_TLS_CERT_FILE, and who signed it` };
+  }
   if (line.ends === 'server') {
     const found = `takes the connection, but gives no answer: ${outcome.reason}`;
     return { found, next: `check ${variable}, then ask its people` };
@@ -188,19 +196,32 @@ function unreached(line: Line, outcome: Undelivered, variable: string) {
   const { found, next } = steps[line.step];
   return {
     found: `is not reachable: ${found} (${line.code})`,
-    next: next.replace('{variable}', variable),
+    next: next.replace('{variable}', variable).replace('{side}', side),
   };
 }
 
 function wellWith(
-  did: string,
-  tookMs: number,
-  clockAheadMs: number | undefined,
-  certificateUntil: number | undefined,
+  { url, variable }: Question,
+  {
+    did,
+    tookMs,
+    clockAheadMs,
+    certificateUntil,
+  }: {
+    did: string;
+    tookMs: number;
+    clockAheadMs: number | undefined;
+    certificateUntil: number | undefined;
+  },
 ): Verdict {
   const parts = [`${did}, in ${tookMs} ms`];
   const nexts: string[] = [];
   let level: Finding['level'] = 'ok';
+  if (!isPrivate(url)) {
+    parts.push('all of it in the clear');
+    nexts.push(`make ${variable} an https URL`);
+    level = 'look';
+  }
   const off = Math.abs(clockAheadMs ?? 0);
   if (off > CLOCK_LOOK_MS) {
     const way = Number(clockAheadMs) > 0 ? 'ahead of' : 'behind';

@@ -3,7 +3,7 @@ import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } f
 import { ExchangeError } from '../errors.ts';
 import type { Instant } from '../message.ts';
 import { isRole, isScope, type Principal, roleScopes, type Scope } from '../principal.ts';
-import { call } from '../upstream.ts';
+import { call, peerAt } from '../upstream.ts';
 
 export interface JwtOptions {
   /** `iss`, character by character. */
@@ -62,6 +62,7 @@ function keySetOf({ jwksUrl, timeoutMs }: JwtOptions) {
     [customFetch]: async (url, { signal }) => {
       const answer = await call({
         system: 'jwks',
+        peer: peerAt(jwksUrl),
         method: 'GET',
         url,
         headers: { accept: 'application/jwk-set+json, application/json' },

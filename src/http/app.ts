@@ -59,7 +59,8 @@ export function createApp({ telemetry, ...rest }: AppOptions) {
   const app = new Elysia({
     // Elysia would drop fields it does not know; a caller who misspells one should hear of it.
     normalize: false,
-    serve: { maxRequestBodySize: SERVER_MAX_BYTES, idleTimeout: 60 },
+    // In development Bun answers an error that nobody caught with a page that shows the source.
+    serve: { development: false, maxRequestBodySize: SERVER_MAX_BYTES, idleTimeout: 60 },
   })
     .use(requestLog(options))
     .headers(securityHeaders(options.isTls ?? false))

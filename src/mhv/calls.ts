@@ -1,7 +1,9 @@
 import type { Instant } from '../message.ts';
 import {
   type CallContext,
+  type ClientTls,
   call,
+  peerAt,
   type UpstreamRequest,
   type UpstreamResponse,
 } from '../upstream.ts';
@@ -12,6 +14,9 @@ export interface MhvOptions {
   appToken: string;
   /** Sent with every call when MHV is reached through its API gateway. */
   apiKey?: string;
+  tls?: ClientTls;
+  /** Where MHV may say that files lie, besides its own origin. */
+  fileOrigins?: readonly string[];
   timeoutMs: number;
   now: () => Instant;
 }
@@ -32,11 +37,12 @@ export function mhvCall(
   context: CallContext,
 ): Promise<UpstreamResponse> {
   const { path, headers, ...rest } = request;
-  const { apiKey, timeoutMs } = options;
+  const { apiKey, timeoutMs, baseUrl, tls } = options;
   return call({
     ...rest,
     system: 'mhv',
-    url: `${options.baseUrl}${path}`,
+    peer: peerAt(baseUrl, tls),
+    url: `${baseUrl}${path}`,
     headers: {
       Accept: 'application/json',
       ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }),

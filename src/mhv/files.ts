@@ -1,8 +1,8 @@
 /** Files of MHV messages: read, and put in MHV's object store when they are too large for the gateway. */
 import { z } from 'zod';
 import { readJson } from '../json.ts';
-import type { CallContext, UpstreamRequest, UpstreamResponse } from '../upstream.ts';
-import { call, retryAfterMs, UpstreamError } from '../upstream.ts';
+import type { CallContext, Peer, UpstreamRequest, UpstreamResponse } from '../upstream.ts';
+import { call, peerAt, retryAfterMs, UpstreamError } from '../upstream.ts';
 import type { MhvCaller, MhvOptions } from './calls.ts';
 
 export interface MhvFile {
@@ -20,7 +20,7 @@ export interface MhvPresignedUrl {
 const MAX_FILE_BYTES = 25 * 1024 * 1024;
 const BINARY = 'application/octet-stream';
 
-/** A link is followed with none of our headers, and only to where the web's protocols lead. */
+/** A link is followed with none of our headers, and only to the origins that are configured. */
 const linkSchema = z.url({ protocol: /^https?$/ });
 const linkBodySchema = z.union([
   linkSchema.transform((url) => ({ url, mimeType: undefined, name: undefined })),
@@ -85,6 +85,7 @@ async function callStore(
   const response = await call({
     ...request,
     system: 'mhv-file',
+    peer: storeAt(request.url, options),
     effect: 'read',
     timeoutMs: options.timeoutMs,
     maxBytes: MAX_FILE_BYTES,
@@ -100,6 +101,12 @@ async function callStore(
     httpStatus: status,
     ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
   });
+}
+
+/** Our certificate is shown to MHV and to no store besides. */
+function storeAt(url: string, { baseUrl, tls, fileOrigins = [] }: MhvOptions): Peer {
+  const mhv = peerAt(baseUrl, tls);
+  return mhv.origins.includes(new URL(url).origin) ? mhv : { origins: fileOrigins };
 }
 
 function fileIn(response: UpstreamResponse): MhvFile {

@@ -3,7 +3,13 @@ import { z } from 'zod';
 import { createCache } from '../cache.ts';
 import { parseJson, readJson } from '../json.ts';
 import type { Instant } from '../message.ts';
-import { type CallContext, UpstreamError, type UpstreamResponse } from '../upstream.ts';
+import {
+  type CallContext,
+  type ClientTls,
+  peerAt,
+  UpstreamError,
+  type UpstreamResponse,
+} from '../upstream.ts';
 import { type Authorizer, authorizedCall } from './authorized-call.ts';
 import { refused } from './verdict.ts';
 
@@ -12,6 +18,7 @@ export interface FhirReaderOptions {
   baseUrl: string;
   /** Absent for the open sandbox. */
   authorizer?: Authorizer;
+  tls?: ClientTls;
   timeoutMs: number;
   now: () => Instant;
   /** How long a resource may be kept: combined patients can be uncombined. 15 minutes unless told. */
@@ -87,9 +94,10 @@ async function get(
   url: string,
   context: CallContext,
 ): Promise<UpstreamResponse> {
-  const { timeoutMs, authorizer, now } = options;
+  const { timeoutMs, authorizer, now, baseUrl, tls } = options;
+  const peer = peerAt(baseUrl, tls);
   const headers = { Accept: 'application/fhir+json' };
-  const request = { ...READ, method: 'GET', url, headers, timeoutMs, context } as const;
+  const request = { ...READ, peer, method: 'GET', url, headers, timeoutMs, context } as const;
   const response = await authorizedCall(request, authorizer);
   if (response.status === 200) return response;
   throw refused(response, { ...READ, now: now(), detail: detailOf(response) });

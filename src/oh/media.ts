@@ -8,7 +8,13 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { readJson } from '../json.ts';
 import type { Instant, MediaReference } from '../message.ts';
-import { type CallContext, UpstreamError, type UpstreamResponse } from '../upstream.ts';
+import {
+  type CallContext,
+  type ClientTls,
+  peerAt,
+  UpstreamError,
+  type UpstreamResponse,
+} from '../upstream.ts';
 import { type Authorizer, authorizedCall } from './authorized-call.ts';
 import { refused } from './verdict.ts';
 
@@ -16,6 +22,7 @@ export interface OhMediaOptions {
   /** URL that `/media` is appended to, without a slash at the end. */
   baseUrl: string;
   authorizer?: Authorizer;
+  tls?: ClientTls;
   /** For one whole file. */
   timeoutMs: number;
   now: () => Instant;
@@ -72,6 +79,7 @@ async function upload(
   const response = await authorizedCall(
     {
       ...REPEATABLE,
+      peer: peerAt(options.baseUrl, options.tls),
       method: 'POST',
       url: `${options.baseUrl}/media?name=${encodeURIComponent(file.name)}`,
       headers: {
@@ -103,6 +111,7 @@ async function download(
   const response = await authorizedCall(
     {
       ...REPEATABLE,
+      peer: peerAt(options.baseUrl, options.tls),
       method: 'GET',
       url: `${options.baseUrl}/media/${path}`,
       headers: { 'Cerner-Correlation-Id': context.correlationId },

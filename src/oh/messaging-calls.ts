@@ -1,6 +1,12 @@
 /** The calls under every Messaging REST operation: headers, refusals, and patients that were combined. */
 import type { Instant } from '../message.ts';
-import { type CallContext, UpstreamError, type UpstreamResponse } from '../upstream.ts';
+import {
+  type CallContext,
+  type ClientTls,
+  peerAt,
+  UpstreamError,
+  type UpstreamResponse,
+} from '../upstream.ts';
 import { type Authorizer, authorizedCall } from './authorized-call.ts';
 import type { Survivors } from './survivors.ts';
 import { refused } from './verdict.ts';
@@ -11,6 +17,7 @@ export interface OhMessagingOptions {
   /** Millennium authority: first segment of every path. */
   authority: string;
   authorizer?: Authorizer;
+  tls?: ClientTls;
   timeoutMs: number;
   now: () => Instant;
   /** Length of one window of a list, in days, from 1 to 90; 90 unless told. */
@@ -96,10 +103,11 @@ function read(
   url: string,
   context: CallContext,
 ): Promise<UpstreamResponse> {
-  const { timeoutMs, authorizer } = options;
+  const { timeoutMs, authorizer, baseUrl, tls } = options;
+  const peer = peerAt(baseUrl, tls);
   const headers = headersOf(context);
   return authorizedCall(
-    { system: 'oh', method: 'GET', url, headers, timeoutMs, effect: 'read', context },
+    { system: 'oh', peer, method: 'GET', url, headers, timeoutMs, effect: 'read', context },
     authorizer,
   );
 }

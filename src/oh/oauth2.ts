@@ -7,7 +7,9 @@ import { parseJson, readJson } from '../json.ts';
 import type { Instant } from '../message.ts';
 import {
   type CallContext,
+  type ClientTls,
   call,
+  peerAt,
   retryAfterMs,
   UpstreamError,
   type UpstreamResponse,
@@ -19,6 +21,7 @@ export type Oauth2Options = {
   clientId: string;
   /** Scopes with one blank between them. */
   scope: string;
+  tls?: ClientTls;
   timeoutMs: number;
 } & (
   | { method: 'client-secret'; clientSecret: string }
@@ -117,6 +120,7 @@ async function fetchToken(
   const fields = { grant_type: 'client_credentials', scope: options.scope, ...form };
   const response = await call({
     system: 'auth',
+    peer: peerAt(options.tokenUrl, options.tls),
     method: 'POST',
     url: options.tokenUrl,
     headers: {

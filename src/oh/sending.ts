@@ -2,7 +2,7 @@
 
 import { int64 } from '../json.ts';
 import type { MediaReference } from '../message.ts';
-import { type CallContext, UpstreamError, type UpstreamResponse } from '../upstream.ts';
+import { type CallContext, peerAt, UpstreamError, type UpstreamResponse } from '../upstream.ts';
 import { authorizedCall } from './authorized-call.ts';
 import { headersOf, type OhMessagingOptions, urlOf } from './messaging-calls.ts';
 import { refused } from './verdict.ts';
@@ -35,6 +35,7 @@ export async function send(
   const response = await authorizedCall(
     {
       system: 'oh',
+      peer: peerAt(options.baseUrl, options.tls),
       method: 'POST',
       url: urlOf(options, ['patients', request.patientId, 'outbox', 'messages']),
       headers: { ...headersOf(context), 'Content-Type': 'application/json; charset=UTF-8' },

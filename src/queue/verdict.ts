@@ -36,7 +36,7 @@ function speaksOf({ stage, direction }: Lane, code: string): boolean {
  * many requests, not ready, or a fault of configuration.
  */
 function isTrouble(kind: 'retry' | 'in-doubt', code: string, httpStatus = 0): boolean {
-  if (/:(timeout|no-connection|connection-lost|unauthorized)$/.test(code)) return true;
+  if (/:(timeout|no-connection|connection-lost|tls|unauthorized)$/.test(code)) return true;
   if (/^mhv:9\d\d$/.test(code)) return true;
   return httpStatus >= 500 || (kind === 'retry' && httpStatus >= 400);
 }

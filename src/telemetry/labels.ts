@@ -2,7 +2,7 @@
 
 /** What any of the systems may come to. */
 const OF_SYSTEM =
-  /^(?:oh|fhir|media|mhv|mhv-file|auth):(?:[1-9]\d\d|answer-too-large|connection-lost|invalid-id|no-connection|timeout|unauthorized|unreadable)$/;
+  /^(?:oh|fhir|media|mhv|mhv-file|auth):(?:[1-9]\d\d|answer-too-large|connection-lost|invalid-id|no-connection|origin-not-configured|timeout|tls|unauthorized|unreadable)$/;
 
 const CODES = new Set([
   'attempts-spent',

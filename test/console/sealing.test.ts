@@ -1,5 +1,6 @@
 /** What the console and the log say of contents in the clear. */
 import { expect, test } from 'bun:test';
+import { createClientOf } from '../../src/http/client.ts';
 import { createVisitorOf } from '../../src/http/console/visitor.ts';
 import { roleScopes } from '../../src/principal.ts';
 import { setup as city } from '../flows/setup.ts';
@@ -18,6 +19,7 @@ test('where others reach the exchange, contents in the clear need a person', asy
           verify: async () => ({ name: 'jwt:ann', kind: 'jwt', scopes: roleScopes.viewer }),
         },
         formKey: new Uint8Array(32),
+        clientOf: createClientOf(0),
       }),
       login: async () => undefined,
       clientOf: () => ({ address: '192.0.2.1', isSecure: false }),

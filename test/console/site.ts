@@ -1,5 +1,6 @@
 /** A console over HTTP, as a browser without scripts gets it. */
 import type { AppOptions } from '../../src/http/app.ts';
+import { createClientOf } from '../../src/http/client.ts';
 import { createVisitorOf } from '../../src/http/console/visitor.ts';
 import type { Role } from '../../src/principal.ts';
 import { roleScopes } from '../../src/principal.ts';
@@ -22,6 +23,7 @@ export function site(role: Role = 'operator', options: Partial<AppOptions> = {})
               : undefined,
         },
         formKey: new Uint8Array(32),
+        clientOf: createClientOf(0),
       }),
       login: async () => undefined,
       clientOf: () => ({ address: '192.0.2.1', isSecure: false }),

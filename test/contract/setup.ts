@@ -88,6 +88,7 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
     baseUrl: mhvUrl,
     appToken: variable('MHV_APP_TOKEN'),
     apiKey: variable('MHV_API_KEY'),
+    fileOrigins: [mocks.origins.mhv],
     timeoutMs: 5000,
     now,
   };

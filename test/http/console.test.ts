@@ -185,6 +185,7 @@ test('a proxy that logs people in vouches for them, and its forms are bound to t
         mode: 'required',
         proxy: { header: 'x-auth-jwt', verify: async (token) => people[token] },
         formKey: new Uint8Array(32),
+        clientOf: createClientOf(0),
       }),
       login: async () => undefined,
       clientOf: createClientOf(1),

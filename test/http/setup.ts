@@ -80,6 +80,7 @@ export function setup(
         store,
         mode: auth.mode ?? 'none',
         formKey: randomBytes(32),
+        clientOf: createClientOf(0),
       }),
       login: createLogin({ store, now: auth.now ?? (() => START), randomBytes }),
       clientOf: createClientOf(0),

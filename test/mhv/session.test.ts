@@ -375,7 +375,7 @@ describe('files', () => {
     const url = `${store.url}/bucket/a.png?sig=1`;
     const links = [{ url, mimeType: 'image/x-named', name: 'named.png' }, url];
     using server = serveMhv(() => Response.json(links.shift()));
-    const { session } = setup(server.url);
+    const { session } = setup(server.url, { fileOrigins: [store.url] });
     expect(await session.file(ids, context)).toEqual({
       bytes,
       mimeType: 'image/x-named',
@@ -401,7 +401,7 @@ describe('files', () => {
     using store = serve(() => new Response());
     const url = `${store.url}/bucket/lab%20plan-0b7c.pdf?sig=1`;
     using server = serveMhv(() => Response.json(url));
-    const { session } = setup(server.url);
+    const { session } = setup(server.url, { fileOrigins: [store.url] });
     const place = await session.presignedUrl('lab plan.v2.pdf', context);
     expect(place).toEqual({ url, lgAttachmentId: 'lab%20plan-0b7c.pdf' });
     expect(server.seen[1]?.path).toBe(
@@ -428,7 +428,7 @@ describe('files', () => {
     [503, 'retry'],
   ] as const)('that the store answers with %p are %s', async (status, kind) => {
     using store = serve(() => new Response(null, { status, headers: { 'Retry-After': '3' } }));
-    const { session } = setup(refusedUrl());
+    const { session } = setup(refusedUrl(), { fileOrigins: [store.url] });
     const put = session.put(store.url, { bytes, mimeType: 'application/pdf' }, context);
     const expected = { kind, code: `mhv-file:${status}`, retryAfterMs: 3000 };
     expect(await verdictOf(put)).toMatchObject(expected);

@@ -4,6 +4,7 @@ import { createLocalJWKSet, jwtVerify } from 'jose';
 import { type AuthOptions, createAuthorizer } from '../../src/oh/auth.ts';
 import { authorizedCall } from '../../src/oh/authorized-call.ts';
 import { publicKeySet } from '../../src/oh/oauth2.ts';
+import { peerAt } from '../../src/upstream.ts';
 import {
   context,
   type Loopback,
@@ -51,7 +52,15 @@ function serveTokens(expiresInS = 570): Loopback {
 function read(server: Loopback, tokens: Loopback): Promise<{ status: number }> {
   const { authorizer } = setup(tokens.url);
   return authorizedCall(
-    { system: 'oh', method: 'POST', url: server.url, timeoutMs: 1500, effect: 'write', context },
+    {
+      system: 'oh',
+      peer: peerAt(server.url),
+      method: 'POST',
+      url: server.url,
+      timeoutMs: 1500,
+      effect: 'write',
+      context,
+    },
     authorizer,
   );
 }
@@ -310,7 +319,9 @@ describe('a call that needs authorization', () => {
   test('goes without a header when the service is open', async () => {
     using server = serve(() => new Response(null, { status: 401 }));
     const { url } = server;
-    const open = { system: 'fhir', method: 'GET', url, timeoutMs: 1500, effect: 'read' } as const;
+    const peer = peerAt(url);
+    const timeoutMs = 1500;
+    const open = { system: 'fhir', peer, method: 'GET', url, timeoutMs, effect: 'read' } as const;
     const verdict = await verdictOf(authorizedCall({ ...open, context }, undefined));
     expect(verdict).toMatchObject({ kind: 'retry', code: 'fhir:unauthorized' });
     expect(server.seen[0]?.headers.has('authorization')).toBe(false);

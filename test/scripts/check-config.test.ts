@@ -1,10 +1,8 @@
 /** `bun run check-config`: what is wrong with an environment, and with what it names. */
 import { expect, test } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { openStore } from '../../src/store/sqlite.ts';
 import { afterwards } from '../afterwards.ts';
+import { authority, inFiles, issued, serveTls } from '../certificates.ts';
 import { endOf, run, town } from './setup.ts';
 
 interface Report {
@@ -134,34 +132,52 @@ test('a server that refuses, one that is silent, and one that talks nonsense', a
   expect(of('OH messaging')).toMatchObject({ authorized: true, documented: false });
 });
 
+const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
+
 test('a clock that is off and a certificate that nobody trusts are seen', async () => {
   const { env } = await town();
-  const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-tls-'));
-  afterwards(() => rmSync(folder, { recursive: true, force: true }));
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  const subject = '-subj /CN=localhost -addext subjectAltName=DNS:localhost';
-  const words = `openssl req -x509 -newkey rsa:2048 -nodes -days 10 ${subject}`.split(' ');
-  const made = Bun.spawnSync([...words, '-keyout', key, '-out', cert]);
-  expect(made.exitCode).toBe(0);
+  const ca = await authority();
+  const { caFile } = inFiles({ caFile: ca.cert });
   const later = new Date(Date.now() + 600_000).toUTCString();
-  const media = Bun.serve({
-    port: 0,
-    hostname: '127.0.0.1',
-    tls: { key: Bun.file(key), cert: Bun.file(cert) },
-    fetch: () => new Response(null, { status: 404, headers: { Date: later } }),
-  });
-  afterwards(() => media.stop(true));
-  const OH_MEDIA_BASE_URL = `https://localhost:${media.port}`;
+  const answer = () => new Response(null, { status: 404, headers: { Date: later } });
+  const { url } = serveTls(await issued(ca, 'media', inDays(9.5)), answer);
 
-  const untrusted = await check({ ...env, OH_MEDIA_BASE_URL });
+  const untrusted = await check({ ...env, OH_MEDIA_BASE_URL: url });
   expect(untrusted.status).toBe(69);
   expect(untrusted.of('OH media')).toMatchObject({ level: 'bad', reachable: false });
   expect(untrusted.of('OH media')?.found).toMatch(/TLS does not come about \(\w+\)/);
+  expect(untrusted.of('OH media')?.next).toContain('OH_TLS_CA_FILE');
 
-  const trusted = await check({ ...env, OH_MEDIA_BASE_URL, NODE_EXTRA_CA_CERTS: cert });
-  expect(trusted.of('OH media')).toMatchObject({ level: 'bad', reachable: true, authorized: true });
-  expect(trusted.of('OH media')?.found).toContain('its clock is 10 min ahead of ours');
-  expect(trusted.of('OH media')?.found).toContain('certificate for 9 more days');
+  for (const variable of ['OH_TLS_CA_FILE', 'NODE_EXTRA_CA_CERTS']) {
+    const trusted = await check({ ...env, OH_MEDIA_BASE_URL: url, [variable]: caFile });
+    const media = trusted.of('OH media');
+    expect(media).toMatchObject({ level: 'bad', reachable: true, authorized: true });
+    expect(media?.found).toContain('its clock is 10 min ahead of ours');
+    expect(media?.found).toContain('certificate for 9 more days');
+  }
+});
+
+test('a server that wants our certificate is told from one that is silent', async () => {
+  const { env } = await town();
+  const ca = await authority();
+  const ours = await issued(ca, 'sm-exchange', inDays(20.5));
+  const paths = inFiles({ ca: ca.cert, cert: ours.cert, key: ours.key });
+  const answer = () => new Response(null, { status: 404 });
+  const { url } = serveTls(await issued(ca, 'media'), answer, ca.cert);
+  const known = { ...env, OH_MEDIA_BASE_URL: url, OH_TLS_CA_FILE: paths.ca };
+
+  const without = (await check(known)).of('OH media');
+  expect(without).toMatchObject({ level: 'bad', reachable: false });
+  expect(without?.found).toContain('breaks TLS off');
+  expect(without?.next).toContain('OH_TLS_CERT_FILE');
+
+  const files = { OH_TLS_CERT_FILE: paths.cert, OH_TLS_KEY_FILE: paths.key };
+  const shown = await check({ ...known, ...files });
+  expect(shown.of('OH media')).toMatchObject({ reachable: true, authorized: true });
+  expect(shown.of('our certificate to OH')).toMatchObject({
+    level: 'look',
+    found: 'good for 20 more days',
+  });
 });
 
 test('a private key that can not be read is a fault of the configuration, and is not quoted', async () => {

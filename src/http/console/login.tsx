@@ -42,7 +42,7 @@ export function consoleDoor({ store, visitorOf, login, clientOf }: ConsoleOption
         const { address, isSecure } = clientOf(request, server);
         const session = await login({ name: body.name, password: body.password, address });
         if (session === undefined) return pageResponse(<LoginPage next={body.next} isWrong />, 401);
-        await endOf(store, request);
+        await endOf(store, request, isSecure);
         return seeOther(pathOf(body.next), sessionCookie(session, isSecure));
       },
       { parse: 'urlencoded', body: loginBody, detail: { hide: true } },
@@ -50,11 +50,9 @@ export function consoleDoor({ store, visitorOf, login, clientOf }: ConsoleOption
     .post(
       '/console/logout',
       async ({ request, server }) => {
-        await endOf(store, request);
-        return seeOther(
-          '/console/login',
-          sessionCookie(undefined, clientOf(request, server).isSecure),
-        );
+        const { isSecure } = clientOf(request, server);
+        await endOf(store, request, isSecure);
+        return seeOther('/console/login', sessionCookie(undefined, isSecure));
       },
       { console: 'read', parse: 'urlencoded', body: t.Object({ csrf: t.String() }) },
     );
@@ -87,8 +85,12 @@ function LoginPage({ next, isWrong = false }: { next?: string | undefined; isWro
 }
 
 /** A login never goes on with a session from before it. */
-async function endOf(store: ConsoleOptions['store'], { headers }: Request): Promise<void> {
-  const session = sessionOf(headers);
+async function endOf(
+  store: ConsoleOptions['store'],
+  { headers }: Request,
+  isSecure: boolean,
+): Promise<void> {
+  const session = sessionOf(headers, isSecure);
   if (session !== undefined) await store.operators.logOut(digestOf(session));
 }
 

@@ -7,6 +7,7 @@ import { digestOf } from '../../access/token.ts';
 import { ExchangeError } from '../../errors.ts';
 import { allows, type Principal, roleScopes, type Scope } from '../../principal.ts';
 import type { Store } from '../../store/store.ts';
+import type { ClientOf } from '../client.ts';
 
 export interface VisitorOptions {
   store: Pick<Store, 'operators'>;
@@ -16,6 +17,7 @@ export interface VisitorOptions {
   proxy?: { header: string; verify: VerifyJwt };
   /** Of this process: forms of somebody who has no session are bound to it. */
   formKey: Uint8Array;
+  clientOf: ClientOf;
 }
 
 /** Somebody who may look, and what each of their forms must carry as `csrf`. */
@@ -25,8 +27,9 @@ export interface Visitor {
 }
 
 /** Makes the function that says who a request is from; undefined: nobody is logged in. */
-export function createVisitorOf({ store, mode, proxy, formKey }: VisitorOptions) {
-  return async ({ headers }: Request): Promise<Visitor | undefined> => {
+export function createVisitorOf({ store, mode, proxy, formKey, clientOf }: VisitorOptions) {
+  return async (request: Request): Promise<Visitor | undefined> => {
+    const { headers } = request;
     if (mode === 'none') {
       return visitor({ name: 'console', kind: 'none', scopes: ['admin'] }, formKey);
     }
@@ -34,7 +37,7 @@ export function createVisitorOf({ store, mode, proxy, formKey }: VisitorOptions)
       const principal = await proxy.verify(headers.get(proxy.header) ?? '');
       return principal && visitor(principal, formKey);
     }
-    const session = sessionOf(headers);
+    const session = sessionOf(headers, clientOf(request, null).isSecure);
     const operator = session && (await store.operators.loggedIn(digestOf(session)));
     if (!session || !operator) return undefined;
     const { name, role } = operator;
@@ -80,10 +83,13 @@ export function sessionCookie(session: string | undefined, isSecure: boolean): s
   return [`${name}=${session ?? ''}`, ...attributes].join('; ');
 }
 
-/** The value of the session's cookie, as the request has it. */
-export function sessionOf(headers: Headers): string | undefined {
+/**
+ * The value of the session's cookie, as the request has it. With TLS only that of the name which no other
+ * host can set: the plain one could be planted.
+ */
+export function sessionOf(headers: Headers, isSecure: boolean): string | undefined {
   const cookies = new Bun.CookieMap(headers.get('cookie') ?? '');
-  return cookies.get(COOKIES.secure) ?? cookies.get(COOKIES.plain) ?? undefined;
+  return cookies.get(isSecure ? COOKIES.secure : COOKIES.plain) ?? undefined;
 }
 
 /**

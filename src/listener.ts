@@ -1,0 +1,64 @@
+/** Where the exchange listens, and how its certificate is changed while it does. */
+import type { Server } from 'bun';
+import type { Logger } from 'pino';
+import type { Config } from './config.ts';
+import type { createApp } from './http/app.ts';
+import { certificateEnd, readTlsFiles } from './tls-files.ts';
+
+export interface Listener {
+  /** Such as `https://127.0.0.1:3000`. */
+  url: string;
+  /**
+   * Reads TLS_CERT_FILE and TLS_KEY_FILE anew and shows them to whoever connects from now on. Files with a
+   * fault are logged, and the certificate stays as it is.
+   */
+  renewCertificate: () => void;
+  /** Takes no more connections; resolves when those that are open have ended, by force when told. */
+  stop: (byForce?: boolean) => Promise<void>;
+}
+
+/** PEM. TLS 1.2 is the oldest version that Bun speaks. */
+type ServerTls = { cert: string; key: string };
+
+/** Listens at HOST and PORT. Throws when the port can't be had. */
+export function openListener(
+  app: ReturnType<typeof createApp>,
+  config: Config,
+  log: Logger,
+): Listener {
+  const { HOST: hostname } = config;
+  let server = listen(app, { hostname, port: config.PORT, tls: tlsOf(config).tls });
+  return {
+    url: server.url.origin,
+    stop: (byForce) => server.stop(byForce),
+    renewCertificate() {
+      const { tls, faults } = tlsOf(config);
+      if (!tls) {
+        log.error({ event: 'certificate', state: 'kept', faults });
+        return;
+      }
+      const before = server;
+      // Bun does not change the certificate of a port that is open, but takes a second one beside it.
+      server = listen(app, { hostname, port: before.port ?? config.PORT, tls });
+      void before.stop();
+      const until = new Date(certificateEnd(tls.cert)).toISOString();
+      log.info({ event: 'certificate', state: 'renewed', until });
+    },
+  };
+}
+
+function listen(
+  app: ReturnType<typeof createApp>,
+  { tls, ...place }: { hostname: string; port: number; tls: ServerTls | undefined },
+): Server<unknown> {
+  app.listen({ ...place, ...(tls ? { tls } : {}), reusePort: true });
+  if (!app.server) throw new Error('The HTTP server did not start.');
+  return app.server;
+}
+
+/** No `tls` when the configuration names none, or when there are faults. */
+function tlsOf(config: Config) {
+  const { files, faults } = readTlsFiles(config, 'TLS');
+  const { cert, key } = files;
+  return { tls: cert !== undefined && key !== undefined ? { cert, key } : undefined, faults };
+}
