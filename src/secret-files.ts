@@ -14,6 +14,9 @@ const SECRETS = [
   'DATA_KEYS',
 ];
 
+/** What the Kubernetes manifest has where a secret is to be put. */
+const PLACEHOLDER = /(?:^|[,:])\s*replace-me\s*(?:$|[,:])/;
+
 /** The environment with what is in the files, and what is wrong with them. */
 export interface WithSecrets {
   set: Record<string, string | undefined>;
@@ -31,6 +34,10 @@ export function withSecretFiles(set: Record<string, string | undefined>): WithSe
     const read = set[of] === undefined ? readSecret(path) : { fault: `and ${of} are both set` };
     if ('secret' in read) found.set[of] = read.secret;
     else found.faults.push({ variable, of, detail: read.fault });
+  }
+  for (const of of SECRETS.filter((name) => PLACEHOLDER.test(found.set[name] ?? ''))) {
+    const detail = 'is still what the manifests have in place of a secret';
+    found.faults.push({ variable: of, of, detail });
   }
   return found;
 }

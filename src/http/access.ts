@@ -46,6 +46,7 @@ export function access(door: ApiDoor) {
     .onParse({ as: 'scoped' }, async (entering) => {
       await callerOf(entering);
     })
+    .onTransform({ as: 'scoped' }, ({ body }) => refuseDeep(body))
     .macro({
       scope: (needed: Scope) => ({
         transform: async (entering: Entering) => {
@@ -55,6 +56,23 @@ export function access(door: ApiDoor) {
         detail: { security: [{ bearer: [needed] }] },
       }),
     });
+}
+
+/** What the API takes is three deep; whoever looks at a body afterwards may do so by calling itself. */
+const MAX_DEPTH = 32;
+
+/** Throws `malformed` when arrays and objects lie deeper within each other. */
+function refuseDeep(body: unknown): void {
+  let level = [body];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) {
+      const detail = `The body is nested more than ${MAX_DEPTH} deep.`;
+      throw new ExchangeError('malformed', detail);
+    }
+    level = level.flatMap((value) =>
+      typeof value === 'object' && value !== null ? Object.values(value) : [],
+    );
+  }
 }
 
 /**

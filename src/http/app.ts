@@ -18,7 +18,15 @@ import { metrics } from './metrics.ts';
 import { description } from './openapi.tsx';
 import { operator } from './operator.ts';
 import { quarantine } from './operator-quarantine.ts';
-import { checkLength, problems, type Route } from './problem.ts';
+import {
+  checkAddress,
+  checkHasLength,
+  checkLength,
+  isOfConsole,
+  lastAnswer,
+  problems,
+  type Route,
+} from './problem.ts';
 import { requestLog } from './request-log.ts';
 import { securityHeaders } from './security-headers.ts';
 import { sessions } from './sessions.ts';
@@ -49,6 +57,8 @@ export interface AppOptions {
 const FEED_MAX_BYTES = 5 * 1024 * 1024;
 /** Largest request at all: a message with 25 MiB of files in base64, and its text. */
 const REQUEST_MAX_BYTES = 36 * 1024 * 1024;
+/** Of the console, whose forms are read before it is known whose they are: an edited copy, percent-encoded. */
+const FORM_MAX_BYTES = 2 * 1024 * 1024;
 /** Beyond it Bun answers 413 by itself, without a problem document. */
 const SERVER_MAX_BYTES = 64 * 1024 * 1024;
 
@@ -56,15 +66,25 @@ const SERVER_MAX_BYTES = 64 * 1024 * 1024;
 export function createApp({ telemetry, ...rest }: AppOptions) {
   const options = { ...rest, requests: telemetry.requests };
   const routes: Route[] = [];
+  const headers = securityHeaders(options.isTls ?? false);
   const app = new Elysia({
     // Elysia would drop fields it does not know; a caller who misspells one should hear of it.
     normalize: false,
-    // In development Bun answers an error that nobody caught with a page that shows the source.
-    serve: { development: false, maxRequestBodySize: SERVER_MAX_BYTES, idleTimeout: 60 },
+    serve: {
+      maxRequestBodySize: SERVER_MAX_BYTES,
+      idleTimeout: 60,
+      // In development Bun answers an error that nobody caught with a page that shows the source.
+      development: false,
+      error: () => lastAnswer(headers),
+    },
   })
     .use(requestLog(options))
-    .headers(securityHeaders(options.isTls ?? false))
-    .onRequest(({ request }) => checkLength(request, REQUEST_MAX_BYTES))
+    .headers(headers)
+    .onRequest(({ request }) => {
+      checkAddress(request);
+      checkLength(request, isOfConsole(request) ? FORM_MAX_BYTES : REQUEST_MAX_BYTES);
+      if (isOfConsole(request)) checkHasLength(request);
+    })
     .use(problems({ log: options.log, routes: () => routes }))
     .use(description())
     .use(health(options))

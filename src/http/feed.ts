@@ -106,7 +106,7 @@ function confirm(
 async function push(options: FeedOptions, request: Request) {
   const { store, auth, maxBytes } = options;
   checkLength(request, maxBytes);
-  const raw = new Uint8Array(await request.arrayBuffer());
+  const raw = await bytesOf(request, maxBytes);
   checkFeed(auth, request.headers, raw);
   const contentType = checkMediaType(request.headers.get('content-type'));
   const body = await decoded(raw, request.headers.get('content-encoding'), maxBytes);
@@ -124,6 +124,21 @@ async function push(options: FeedOptions, request: Request) {
 
 function checkLength(request: Request, maxBytes: number): void {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
+}
+
+/** A length that was said has been checked; one that was not is counted, for nobody is known yet. */
+async function bytesOf(request: Request, maxBytes: number): Promise<Uint8Array> {
+  if (request.body === null || request.headers.has('content-length')) {
+    return new Uint8Array(await request.arrayBuffer());
+  }
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body) {
+    size += chunk.byteLength;
+    if (size > maxBytes) throw tooLarge(maxBytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 function checkMediaType(contentType: string | null): string | undefined {

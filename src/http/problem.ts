@@ -66,10 +66,32 @@ export function checkLength({ headers }: Request, maxBytes: number): void {
   throw new ExchangeError('too-large', `A request may have ${maxBytes} bytes.`);
 }
 
+/** Throws `malformed` when the request has a body whose length it does not say; browsers say that of a form. */
+export function checkHasLength({ headers }: Request): void {
+  if (!headers.has('transfer-encoding')) return;
+  throw new ExchangeError('malformed', 'The request does not say how long it is.');
+}
+
+/** Throws `malformed` when `Host` and target make no address (RFC 9112 §3.3): a URL can't be had of them. */
+export function checkAddress({ url }: Request): void {
+  if (URL.canParse(url)) return;
+  throw new ExchangeError('malformed', 'The header field Host names no host.');
+}
+
+/** The answer when this file itself has failed. */
+export function lastAnswer(headers: Record<string, string>): Response {
+  const answer = problemResponse(new ExchangeError('internal', 'Internal error.'), 'unknown');
+  for (const [name, value] of Object.entries(headers)) answer.headers.set(name, value);
+  return answer;
+}
+
 /** A browser at the console, as against a program. */
-function isForPeople({ url, headers }: Request): boolean {
-  const isConsole = /^\/console(?:\/|$)/.test(new URL(url).pathname);
-  return isConsole && (headers.get('accept') ?? '').includes('text/html');
+function isForPeople(request: Request): boolean {
+  return isOfConsole(request) && (request.headers.get('accept') ?? '').includes('text/html');
+}
+
+export function isOfConsole({ url }: Request): boolean {
+  return /^\/console(?:\/|$)/.test(URL.parse(url)?.pathname ?? '');
 }
 
 /** A path that other methods have, or none (RFC 9110 §15.5.6). */

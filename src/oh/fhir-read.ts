@@ -1,7 +1,7 @@
 /** FHIR R4 reads: one resource by its reference, kept for a while, and pages of a search. */
 import { z } from 'zod';
 import { createCache } from '../cache.ts';
-import { parseJson, readJson } from '../json.ts';
+import { parseJson, readJson, unreadable } from '../json.ts';
 import type { Instant } from '../message.ts';
 import {
   type CallContext,
@@ -83,10 +83,17 @@ function readerOf<T>(options: FhirReaderOptions, type: string, schema: z.ZodType
     return kept.get(url, async () => {
       // Others may wait for this read, so it must not end with the attempt that asked first.
       const shared = { ...context, signal: AbortSignal.timeout(timeoutMs * MAX_CALLS) };
-      const value = readJson(await get(options, url, shared), schema, READ);
+      const response = await get(options, url, shared);
+      const value = readJson(response, schema, READ);
+      if (isOfAnother(value, id)) throw unreadable(response, READ);
       return { value, expiresAt: now() + cacheTtlMs };
     });
   };
+}
+
+/** A cache on the way that mixes two patients up must not make one's message the other's. */
+function isOfAnother(value: unknown, id: string): boolean {
+  return typeof value === 'object' && value !== null && 'id' in value && value.id !== id;
 }
 
 async function get(

@@ -1,6 +1,7 @@
 /** Requests that no route can take, as problem documents (RFC 9457). */
 import { expect, test } from 'bun:test';
 import { connect } from 'node:net';
+import pino from 'pino';
 import { setup, token } from './setup.ts';
 
 interface Problem {
@@ -171,4 +172,20 @@ test('the next page of a list is a link, with the filter kept', async () => {
   expect(other?.messages).toHaveLength(1);
   expect(one?.messages[0]?.id).not.toBe(other?.messages[0]?.id ?? '');
   expect(second.headers.has('link')).toBe(false);
+});
+
+test('when telling of a fault fails too, the answer is still a problem document, and tells nothing', async () => {
+  const broken = () => {
+    throw new TypeError('ZZSECRET at /src/somewhere.ts');
+  };
+  const { direct } = setup({}, 1000, (store) => ({
+    store: { ...store, list: broken },
+    log: Object.assign(pino({ level: 'silent' }), { error: broken }),
+  }));
+  const response = await fetch(`${direct}/messages`);
+  expect(response.status).toBe(500);
+  expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+  const text = await response.text();
+  expect(JSON.parse(text)).toMatchObject({ status: 500, detail: 'Internal error.' });
+  expect(text).not.toContain('ZZSECRET');
 });

@@ -97,7 +97,9 @@ async function endOf(
 /** A page of the console, and never another site. */
 function pathOf(next = '/console'): string {
   const isOurs = /^\/console(?:[/?][\w./?=&%:~-]*)?$/.test(next);
-  if (!isOurs) throw new ExchangeError('invalid', 'body/next: must be a page of the console');
+  const leavesIt = /\.\.|\/\/|%2e|%2f/i.test(next.split('?', 1)[0] ?? '');
+  if (!isOurs || leavesIt)
+    throw new ExchangeError('invalid', 'body/next: must be a page of the console');
   return next;
 }
 
