@@ -4,8 +4,15 @@
  * `look`. 78: the environment has faults. 69: an upstream is not as it should be. 64: bad arguments.
  */
 import { parseArgs } from 'node:util';
-import { type Config, ConfigError, type ConfigFault, parseConfig } from '../src/config.ts';
+import {
+  type Config,
+  ConfigError,
+  type ConfigFault,
+  databasePath,
+  parseConfig,
+} from '../src/config.ts';
 import { publicKeySet } from '../src/oh/oauth2.ts';
+import { hasLiveToken } from '../src/store/access.ts';
 import { keyFaultsOfFile } from '../src/store/data-keys.ts';
 import { failureOf } from '../src/store/failures.ts';
 import { certificateFindings } from './operations/certificates.ts';
@@ -44,10 +51,19 @@ async function check(): Promise<number> {
 
 function read(): { config?: Config; faults: ConfigFault[] } {
   try {
-    return { config: parseConfig(process.env), faults: [] };
+    return { config: parseConfig(process.env, { hasTokens: hasTokens() }), faults: [] };
   } catch (error) {
     if (error instanceof ConfigError) return { faults: error.faults };
     throw error;
+  }
+}
+
+/** A token of the file will do, as at the start; what is wrong with a file is doctor's to tell. */
+function hasTokens(): boolean {
+  try {
+    return hasLiveToken(databasePath(process.env), Date.now());
+  } catch {
+    return true;
   }
 }
 

@@ -138,7 +138,7 @@ function keysAtHand(): KeysAtHand {
 async function upstreamFindings(areLeftOut: boolean): Promise<Finding[]> {
   if (areLeftOut) return [];
   try {
-    return await examineUpstreams(parseConfig(process.env));
+    return await examineUpstreams(parseConfig(process.env, { hasTokens: true }));
   } catch (error) {
     const found =
       error instanceof ConfigError

@@ -52,10 +52,13 @@ export function parseConfig(
   const { set, faults: unread } = withSecretFiles(given);
   const parsed = environment.safeParse(set);
   const issues = parsed.success ? [] : parsed.error.issues;
-  const faults = issues.map((issue) => ({
-    variable: String(issue.path[0]),
-    detail: set[String(issue.path[0])] === undefined ? 'is missing' : issue.message,
-  }));
+  const faults = issues.map((issue) => {
+    const variable = String(issue.path[0]);
+    return {
+      variable,
+      detail: set[variable] === undefined ? `is missing: ${meaningOf(variable)}` : issue.message,
+    };
+  });
   const across = faultsAcross(parsed.success ? parsed.data : withDefaults(set), hasTokens);
   // What is missing because its file is bad is one fault, not two.
   const all = [...faults, ...across].filter(
@@ -64,6 +67,12 @@ export function parseConfig(
   const bad = [...unread.map(({ variable, detail }) => ({ variable, detail })), ...all];
   if (!parsed.success || bad.length > 0) throw new ConfigError(bad);
   return parsed.data;
+}
+
+/** What is to be put there, for whoever has not. */
+function meaningOf(variable: string): string {
+  const schema: z.ZodType | undefined = Reflect.get(environment.shape, variable);
+  return schema?.description ?? 'see the README';
 }
 
 /** Where the SQLite file is, for programs that need nothing else. */

@@ -15,7 +15,7 @@ import {
   url,
 } from './environment-values.ts';
 
-/** Every variable the exchange reads. The README lists them in the same order. */
+/** Every variable the exchange reads. The README lists them in the same order; one without a default says what it is. */
 export const environment = z.object({
   HOST: text.default('127.0.0.1'),
   PORT: integer(0, 65535).default(3000),
@@ -23,18 +23,18 @@ export const environment = z.object({
   TLS_KEY_FILE: text.optional(),
   DATABASE_PATH: text.default('./data/exchange.db'),
 
-  MHV_BASE_URL: url,
-  MHV_APP_TOKEN: text,
+  MHV_BASE_URL: url.describe('MHV Secure Messaging up to, not with, /session'),
+  MHV_APP_TOKEN: text.describe('application token of MHV'),
   MHV_API_KEY: text.optional(),
   MHV_FILE_ORIGINS: origins,
   MHV_TLS_CERT_FILE: text.optional(),
   MHV_TLS_KEY_FILE: text.optional(),
   MHV_TLS_CA_FILE: text.optional(),
 
-  OH_MESSAGING_BASE_URL: url,
-  OH_AUTHORITY: text,
-  OH_FHIR_BASE_URL: url,
-  OH_MEDIA_BASE_URL: url,
+  OH_MESSAGING_BASE_URL: url.describe('Messaging REST up to and with /service'),
+  OH_AUTHORITY: text.describe('Millennium authority, first segment of every path'),
+  OH_FHIR_BASE_URL: url.describe('FHIR R4 service root with the tenant'),
+  OH_MEDIA_BASE_URL: url.describe('media service of Oracle Health'),
   OH_ICN_SYSTEM: text.default('urn:oid:2.16.840.1.113883.4.349'),
   OH_STATION_SYSTEM: text.default('urn:oid:2.16.840.1.113883.4.349.4'),
   OH_DEFAULT_POOL_ID: z.string().regex(/^\d+$/, 'must be digits').optional(),

@@ -11,6 +11,7 @@ test('start without its variables ends with status 78 and a line for each fault'
   expect(variables).toContain('MHV_BASE_URL');
   expect(variables).toContain('API_TOKENS');
   expect(new Set(variables).size).toBe(lines.length);
+  for (const line of lines) expect(line).toMatch(/^[A-Z_]+: is missing: \S.{10,}$/);
 });
 
 test('start wants credentials of the API, and a token of the file is one', async () => {

@@ -82,8 +82,9 @@ export function createApp({ telemetry, ...rest }: AppOptions) {
     .headers(headers)
     .onRequest(({ request }) => {
       checkAddress(request);
-      checkLength(request, isOfConsole(request) ? FORM_MAX_BYTES : REQUEST_MAX_BYTES);
-      if (isOfConsole(request)) checkHasLength(request);
+      const isForm = isOfConsole(request);
+      checkLength(request, isForm ? FORM_MAX_BYTES : REQUEST_MAX_BYTES);
+      if (isForm) checkHasLength(request);
     })
     .use(problems({ log: options.log, routes: () => routes }))
     .use(description())

@@ -216,3 +216,13 @@ test('faults of DATA_KEYS are named, and so is a key that the file needs', async
   expect(lacking.out).toContain('DATA_KEYS: lacks the key k1, under which');
   expect((await checked(`k2:${key(2)},k1:${key(1)}`)).status).toBe(0);
 }, 30_000);
+
+test('a token of the file is credentials enough, as it is for the start', async () => {
+  const { env } = await town();
+  const required = { ...env, AUTH: 'required', FEED_SECRET: 'zztest-secret-of-the-feed' };
+  const before = await check(required);
+  expect(before.report.faults.map(({ variable }) => variable)).toEqual(['API_TOKENS']);
+  const added = run('scripts/token.ts', required, ['add', '--name', 'a', '--scopes', 'read']);
+  expect(await added.exited).toBe(0);
+  expect((await check(required)).report.faults).toEqual([]);
+});
