@@ -38,8 +38,14 @@ export function openListener(
         return;
       }
       const before = server;
-      // Bun does not change the certificate of a port that is open, but takes a second one beside it.
-      server = listen(app, { hostname, port: before.port ?? config.PORT, tls });
+      try {
+        // Bun does not change the certificate of a port that is open, but takes a second one beside it.
+        server = listen(app, { hostname, port: before.port ?? config.PORT, tls });
+      } catch (error) {
+        const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+        log.error({ event: 'certificate', state: 'kept', code });
+        return;
+      }
       void before.stop();
       const until = new Date(certificateEnd(tls.cert)).toISOString();
       log.info({ event: 'certificate', state: 'renewed', until });

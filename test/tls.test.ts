@@ -177,3 +177,16 @@ test('every file with a fault is named at once, and nothing of it is said', asyn
     'OH_TLS_CERT_FILE: is missing: it and OH_TLS_KEY_FILE go together',
   ]);
 });
+
+test('a certificate that parses but can not be served changes nothing, and ends nothing', async () => {
+  const { exchange, ca, paths, log, get } = await served();
+  const other = await issued(ca, 'second');
+  // The chain behind a good certificate is cut off.
+  const cut = `${other.cert}\n-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n`;
+  writeFileSync(paths.cert, cut);
+  writeFileSync(paths.key, other.key);
+  exchange.renewCertificate();
+  expect(log.at(-1)).toContain('"state":"kept"');
+  expect(await handshake(exchange.url)).toBe('first TLSv1.3');
+  expect((await get('/health/ready')).status).toBe(200);
+});
