@@ -49,6 +49,7 @@ export function appOn(store: Store, now: () => Instant) {
         store,
         mode: 'none',
         formKey: crypto.getRandomValues(new Uint8Array(FORM_KEY_BYTES)),
+        clientOf,
       }),
       login: async () => undefined,
       clientOf,
