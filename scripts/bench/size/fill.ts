@@ -5,7 +5,7 @@ import { openStore } from '../../../src/store/sqlite.ts';
 export interface Size {
   /** Messages that both stages are done with: two rows of the queues each, two attempts, a link. */
   done: number;
-  /** Messages that wait in the inbox, ten of each patient. */
+  /** Messages that wait in the inbox, some ten of each patient. */
   waiting: number;
 }
 
@@ -101,19 +101,24 @@ function insertOutbox(db: Database.Database): void {
   );
 }
 
-function insertWaiting(db: Database.Database, { done }: Size, now: number): void {
-  const patient = `((n - ${done} - 1) / ${PER_PATIENT})`;
-  const isFirst = `(n - ${done} - 1) % ${PER_PATIENT} = 0`;
-  const isUnmapped = `${isFirst} AND ${patient} % ${UNMAPPED_EVERY} = 0`;
+/** As a feed brings them while a destination is down: now one patient's, now another's. */
+function insertWaiting(db: Database.Database, { waiting }: Size, now: number): void {
+  const patients = Math.ceil(waiting / PER_PATIENT);
+  // Knuth's multiplicative hash: the same patients in every run, and no order among them.
+  const patient = `(n * 2654435761 / 65536) % ${patients}`;
+  const isUnmapped = `nth = 1 AND patient % ${UNMAPPED_EVERY} = 0`;
+  if (waiting === 0) return;
   db.exec(
     `INSERT INTO inbox (seq, id, direction, status, order_key, payload, due_at, attempts, error_code, reason,
        oh_patient_id, oh_message_id, blocked, accepted_at, dedupe_key, source)
-     SELECT n, id, 'oh-to-mhv', 'IN_PROGRESS', 'oh:w' || ${patient}, '{"body":"${body}"}',
+     SELECT n, id, 'oh-to-mhv', 'IN_PROGRESS', 'oh:w' || patient, '{"body":"${body}"}',
        iif(${isUnmapped}, ${now + DAY_MS}, at), iif(${isUnmapped}, 1, 0),
        iif(${isUnmapped}, 'directory:unmapped-pool', NULL), iif(${isUnmapped}, 'Pool 2000009 is not in the directory.', NULL),
-       'w' || ${patient}, (1000000000 + n) || ':-6:0:0', NOT (${isFirst}),
+       'w' || patient, (1000000000 + n) || ':-6:0:0', nth > 1,
        at, 'atom:' || at || ':urn:example:' || n, 'feed'
-     FROM numbers WHERE fate = 'waits'`,
+     FROM (SELECT *, row_number() OVER (PARTITION BY patient ORDER BY n) AS nth FROM
+       (SELECT n, at, id, ${patient} AS patient FROM numbers WHERE fate = 'waits'))
+     ORDER BY n`,
   );
 }
 
