@@ -15,6 +15,7 @@ import { publicKeySet } from './oh/oauth2.ts';
 import { createEngine, type Engine } from './queue/engine.ts';
 import { createPollerLock } from './queue/lock.ts';
 import { createUpkeep } from './queue/upkeep.ts';
+import { renewKeys, saySealing, takeKeys } from './sealing.ts';
 import { openStore, type StoreOptions } from './store/sqlite.ts';
 import type { Store } from './store/store.ts';
 import { createOtlpTracing } from './telemetry/otlp.ts';
@@ -34,6 +35,8 @@ export interface Exchange {
   store: Store;
   engine: Engine;
   renewCertificate: Listener['renewCertificate'];
+  /** Reads DATA_KEYS_FILE of this environment anew, and seals under its first key from now on. */
+  renewKeys: (env: Record<string, string | undefined>) => Promise<void>;
   /**
    * Takes no more requests and claims nothing more, finishes what is in hand within `STOP_TIMEOUT_MS`,
    * gives the lock back and closes the file. A request or an attempt that takes longer is cut short; the
@@ -100,6 +103,7 @@ export async function createExchange(config: Config, around: Surroundings): Prom
   return {
     url,
     renewCertificate,
+    renewKeys: (env) => renewKeys(store, env, around.log),
     store,
     engine,
     async stop() {
@@ -151,19 +155,17 @@ export async function openOwnStore(
     dataKeys: config.DATA_KEYS,
     ...around,
   });
-  // The keys first: every other write says in the file that the first of them seals.
-  const faults = (await store.keys.take()).map(({ detail }) => ({ variable: 'DATA_KEYS', detail }));
-  const owner = faults.length > 0 ? undefined : await store.belongsTo(config.OH_AUTHORITY);
-  if (owner === config.OH_AUTHORITY) return store;
-  store.close();
-  const detail = `the file at DATABASE_PATH is that of ${owner}; each authority has a file of its own`;
-  throw new ConfigError(faults.length > 0 ? faults : [{ variable: 'OH_AUTHORITY', detail }]);
-}
-
-/** Whoever opens the exchange to others is told louder that contents lie in the clear. */
-function saySealing({ DATA_KEYS: [first], AUTH }: Config, log: Logger): void {
-  if (first) log.info({ event: 'sealing', state: 'on', key: first.id });
-  else log[AUTH === 'none' ? 'info' : 'warn']({ event: 'sealing', state: 'off', set: 'DATA_KEYS' });
+  try {
+    // The keys first: every other write says in the file that the first of them seals.
+    await takeKeys(store, config.DATA_KEYS);
+    const owner = await store.belongsTo(config.OH_AUTHORITY);
+    if (owner === config.OH_AUTHORITY) return store;
+    const detail = `the file at DATABASE_PATH is that of ${owner}; each authority has a file of its own`;
+    throw new ConfigError([{ variable: 'OH_AUTHORITY', detail }]);
+  } catch (error) {
+    store.close();
+    throw error;
+  }
 }
 
 function telemetryOf(config: Config, { now, log }: Surroundings): Telemetry {

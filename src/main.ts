@@ -49,5 +49,6 @@ async function stop(signal: 'SIGTERM' | 'SIGINT'): Promise<void> {
 process.on('SIGTERM', () => void stop('SIGTERM'));
 process.on('SIGINT', () => void stop('SIGINT'));
 if (config.TLS_CERT_FILE !== undefined) process.on('SIGHUP', () => exchange.renewCertificate());
+if (process.env['DATA_KEYS_FILE']) process.on('SIGHUP', () => void exchange.renewKeys(process.env));
 // Last: whoever reads it may stop this process at once.
 process.stdout.write(`${JSON.stringify({ url: exchange.url })}\n`);

@@ -45,7 +45,9 @@ const allowed: Record<string, string[]> = {
     'store',
     'telemetry',
     'listener',
+    'sealing',
   ],
+  sealing: ['config', 'store'],
   listener: ['config', 'http', 'tls-files'],
   main: ['errors', 'config', 'exchange', 'store'],
 };

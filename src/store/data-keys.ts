@@ -9,7 +9,7 @@ import type { Db } from './open.ts';
 import type { Stage } from './schema.ts';
 import { dataKeys } from './schema-seals.ts';
 import { type DataKey, unseal } from './seal.ts';
-import { keysOf, noteKey } from './seals.ts';
+import { keysOf, noteKey, useKeys } from './seals.ts';
 
 /** What stands in the way of opening what a file holds, in words for whoever sets DATA_KEYS. */
 export interface KeyFault {
@@ -26,10 +26,11 @@ export interface KeyStore {
   /** Ids of the keys under which the file has, or may have, something. */
   needed(): Promise<string[]>;
   /**
-   * Says in the file that the first key seals from now on. Returns what the keys lack to open what the
-   * file holds; then nothing is said. Messages that waited for a key wait no longer.
+   * Seals and opens with these keys from now on, those that it has already unless told, and says in the
+   * file that the first one seals. Returns what they lack to open what the file holds; then nothing is
+   * changed. Messages that waited for a key wait no longer.
    */
-  take(): Promise<KeyFault[]>;
+  take(keys?: DataKey[]): Promise<KeyFault[]>;
 }
 
 const STAGES: Stage[] = ['inbox', 'outbox'];
@@ -56,17 +57,19 @@ export class SqliteKeys implements KeyStore {
     return neededKeys(this.#shared.db.$client);
   }
 
-  take() {
+  async take(keys = keysOf(this.#shared.db)) {
     const { db, write, now } = this.#shared;
-    return write(() => {
-      const keys = keysOf(db);
-      const faults = keyFaults(db.$client, keys);
+    const faults = await write(() => {
+      const lacking = keyFaults(db.$client, keys);
       const [first] = keys;
-      if (faults.length > 0) return faults;
+      if (lacking.length > 0) return lacking;
       if (first) noteKey(db, first, now());
       for (const stage of STAGES) wake(db, stage, now());
-      return faults;
+      return lacking;
     });
+    // Not before the file lists the first: what is sealed under a key that no file lists, rekey would drop.
+    if (faults.length === 0) useKeys(db, keys);
+    return faults;
   }
 }
 

@@ -89,7 +89,7 @@ function noteFirst({ sqlite, db }: Connection, { keys, now }: RekeyOptions): voi
   if (another) throw new RekeyRefusal('another-key', `DATA_KEYS: ${another.detail}`);
   const holder = lockHolder(db, now());
   if (holder !== undefined && !neededKeys(sqlite).includes(first.id)) {
-    const message = `${holder} polls the file and was started without the key ${first.id}: start it anew with the same DATA_KEYS first.`;
+    const message = `${holder} polls the file and does not have the key ${first.id}: start it anew with the same DATA_KEYS first, or send it SIGHUP if it reads them from DATA_KEYS_FILE.`;
     throw new RekeyRefusal('unknown-to-exchange', message);
   }
   sqlite.transaction(() => noteKey(db, first, now())).immediate();

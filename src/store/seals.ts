@@ -66,16 +66,18 @@ export function bytesOf(column: string): string {
 
 /**
  * The same write function, for a connection that seals: each transaction sees to it that the file has a
- * row for the key. `rekey` may have dropped it since, for nothing was sealed under it then.
+ * row for the key that sealed when it was asked for. `rekey` may have dropped it since, for nothing was
+ * sealed under it then.
  */
 export function notingKey(write: Write, db: Db, now: () => number): Write {
-  const [first] = keysOf(db);
-  if (!first) return write;
-  return (work) =>
-    write(() => {
+  return (work) => {
+    const [first] = keysOf(db);
+    if (!first) return write(work);
+    return write(() => {
       noteKey(db, first, now());
       return work();
     });
+  };
 }
 
 /** Says in the file that this key seals. Within a transaction. */

@@ -1,6 +1,7 @@
 /** `bun run rekey`: everything in the file comes under the first key, beside an exchange or without one. */
 import { expect, test } from 'bun:test';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { lanes, send, setup, toOh } from '../store/setup.ts';
 import { endOf, readyLine, run, type Town, town } from './setup.ts';
@@ -188,7 +189,7 @@ test('an exchange that does not have the key yet is not left with what it can no
   while (!JSON.stringify(await ready()).includes('"here"')) await new Promise(setImmediate);
   const refused = await rekey(at.databasePath, [k2, k1]);
   expect(refused.status).toBe(75);
-  expect(refused.out).toContain('was started without the key k2: start it anew');
+  expect(refused.out).toContain('does not have the key k2: start it anew');
   child.kill('SIGTERM');
   expect(await child.exited).toBe(0);
   expect((await rekey(at.databasePath, [k2, k1])).status).toBe(0);
@@ -210,13 +211,43 @@ test('a start without a key that the file needs ends with status 78 and names th
   expect((await fetch(`${again.url}/health/ready`)).status).toBe(200);
 }, 20_000);
 
+/** Reads the log as it comes, for a full pipe stops the process; `next` waits for what it says of the keys. */
+function sealingOf(stderr: ReadableStream<Uint8Array<ArrayBuffer>>) {
+  const said: object[] = [];
+  void (async () => {
+    let rest = '';
+    for await (const text of stderr.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      const sealing = lines.filter((line) => line.includes('"event":"sealing"'));
+      said.push(...sealing.map((line) => JSON.parse(line) as object));
+    }
+  })();
+  let seen = 0;
+  return async () => {
+    while (said.length === seen) await new Promise(setImmediate);
+    seen += 1;
+    return said[seen - 1];
+  };
+}
+
 test('a key is rotated under load: every request is taken, every message delivered once', async () => {
   const at = await town();
   const patients = await at.get<{ icn: string }[]>(`${at.mocks.origins.fhir}/_mock/patients`);
+  const file = join(at.folder, 'keys');
+  const give = (...keys: Key[]) => writeFileSync(file, variable(...keys).DATA_KEYS);
+  give(k1);
+  const env = { ...at.env, DATA_KEYS_FILE: file, LOG_LEVEL: 'info' };
+  const child = run('src/main.ts', env);
+  const { url } = await readyLine(child);
+  const nextLine = sealingOf(child.stderr);
+  expect(await nextLine()).toMatchObject({ state: 'on', key: 'k1' });
+
   const taken: string[] = [];
   const answers: number[] = [];
-  const load = async (url: string, signal: AbortSignal) => {
-    while (!signal.aborted) {
+  const over = new AbortController();
+  const load = async () => {
+    while (!over.signal.aborted) {
       const subject = `Rotated ${taken.length}`;
       taken.push(subject);
       const icn = patients[taken.length % 6]?.icn;
@@ -224,31 +255,32 @@ test('a key is rotated under load: every request is taken, every message deliver
       answers.push((await at.post(`${url}/messages`, message)).status);
     }
   };
-  const old = await start(at, k1);
-  const before = new AbortController();
-  const writing = [1, 2, 3, 4].map(() => load(old.url, before.signal));
-  while (taken.length < 300) await new Promise(setImmediate);
-  before.abort();
-  await Promise.all(writing);
-  old.child.kill('SIGTERM');
-  expect(await old.child.exited).toBe(0);
-
-  const next = await start(at, k2, k1);
-  const during = new AbortController();
-  const going = [1, 2, 3, 4].map(() => load(next.url, during.signal));
-  const soFar = taken.length;
-  while (taken.length < soFar + 50) await new Promise(setImmediate);
+  const writing = [1, 2, 3, 4].map(load);
+  const more = async (count: number) => {
+    const target = answers.length + count;
+    while (answers.length < target) await new Promise(setImmediate);
+  };
+  const hangUp = () => {
+    child.kill('SIGHUP');
+    return nextLine();
+  };
+  await more(200);
+  give(k2);
+  expect(await hangUp()).toMatchObject({ state: 'kept', faults: [{ variable: 'DATA_KEYS' }] });
+  give(k2, k1);
+  expect(await hangUp()).toMatchObject({ state: 'renewed', key: 'k2' });
+  await more(50);
   const rotated = await rekey(at.databasePath, [k2, k1], '--pause', '1');
-  during.abort();
-  await Promise.all(going);
-  expect(answers).toEqual(taken.map(() => 202));
   expect(rotated).toMatchObject({ status: 0, counted: { inTheClear: 0 } });
   expect(Object.keys(rotated.counted?.keys ?? {})).toEqual(['k2']);
-  expect(rotated.counted?.resealed).toBeGreaterThan(300);
+  expect(rotated.counted?.resealed).toBeGreaterThan(100);
+  give(k2);
+  expect(await hangUp()).toMatchObject({ state: 'renewed', key: 'k2' });
+  await more(50);
+  over.abort();
+  await Promise.all(writing);
 
-  next.child.kill('SIGTERM');
-  expect(await next.child.exited).toBe(0);
-  const last = await start(at, k2);
+  expect(answers).toEqual(taken.map(() => 202));
   const messages = `${at.mocks.origins.messaging}/_mock/messages?box=outbox`;
   const delivered = async () =>
     (await at.get<{ subject: string }[]>(messages))
@@ -257,6 +289,6 @@ test('a key is rotated under load: every request is taken, every message deliver
   while ((await delivered()).length < taken.length) await Bun.sleep(50);
   expect((await delivered()).toSorted()).toEqual(taken.toSorted());
   expect((await rekey(at.databasePath, [k2], '--check')).status).toBe(0);
-  last.child.kill('SIGTERM');
-  expect(await last.child.exited).toBe(0);
+  child.kill('SIGTERM');
+  expect(await child.exited).toBe(0);
 }, 90_000);
