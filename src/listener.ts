@@ -13,7 +13,10 @@ export interface Listener {
    * fault are logged, and the certificate stays as it is.
    */
   renewCertificate: () => void;
-  /** Takes no more connections; resolves when those that are open have ended, by force when told. */
+  /**
+   * Takes no more connections; resolves when requests in hand have ended, those that came under an earlier
+   * certificate too, by force when told.
+   */
   stop: (byForce?: boolean) => Promise<void>;
 }
 
@@ -28,10 +31,17 @@ export function openListener(
 ): Listener {
   const { HOST: hostname } = config;
   let server = listen(app, { hostname, port: config.PORT, tls: tlsOf(config).tls });
+  /** Those of an earlier certificate that still have something in hand. */
+  const leaving = new Set<Server<unknown>>();
+  let isStopping = false;
   return {
     url: server.url.origin,
-    stop: (byForce) => server.stop(byForce),
+    async stop(byForce) {
+      isStopping = true;
+      await Promise.all([server, ...leaving].map((one) => one.stop(byForce)));
+    },
     renewCertificate() {
+      if (isStopping) return;
       const { tls, faults } = tlsOf(config);
       if (!tls) {
         log.error({ event: 'certificate', state: 'kept', faults });
@@ -46,7 +56,8 @@ export function openListener(
         log.error({ event: 'certificate', state: 'kept', code });
         return;
       }
-      void before.stop();
+      leaving.add(before);
+      void before.stop().then(() => leaving.delete(before));
       const until = new Date(certificateEnd(tls.cert)).toISOString();
       log.info({ event: 'certificate', state: 'renewed', until });
     },

@@ -85,6 +85,49 @@ test('a renewed certificate is shown to whoever connects after that, and a bad o
   expect(log.join('')).not.toContain('PRIVATE KEY');
 });
 
+/** A send over TLS whose last byte has not left yet; the answer, once it has. */
+async function begun(url: string, icn: string) {
+  const { hostname: host, port } = new URL(url);
+  const socket = connect({ host, port: Number(port), rejectUnauthorized: false });
+  await new Promise((resolve) => socket.once('secureConnect', resolve));
+  const letter = { icn, subject: 'Visit', body: 'Monday?', receivingPoolId: '2000001' };
+  const body = JSON.stringify(letter);
+  const head = [
+    'POST /messages HTTP/1.1',
+    'Host: zztest',
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body.slice(0, -1)}`);
+  return async () => {
+    const answered = new Promise<string>((resolve) => {
+      socket.once('data', (data) => resolve(String(data)));
+      socket.once('close', () => resolve('closed'));
+    });
+    socket.write('}');
+    const answer = await answered;
+    socket.destroy();
+    return answer.split('\r\n', 1)[0];
+  };
+}
+
+test('a stop after a renewal waits for what came under the certificate before, and none is renewed after it', async () => {
+  const { exchange, ca, paths, log, patient } = await served();
+  const finish = await begun(exchange.url, patient(1).icn);
+  const second = await issued(ca, 'second');
+  writeFileSync(paths.cert, second.cert);
+  writeFileSync(paths.key, second.key);
+  exchange.renewCertificate();
+  expect(await handshake(exchange.url)).toBe('second TLSv1.3');
+  const stopped = exchange.stop();
+  const said = log.length;
+  exchange.renewCertificate();
+  expect(log.length).toBe(said);
+  expect(await finish()).toBe('HTTP/1.1 202 Accepted');
+  await stopped;
+  expect(await handshake(exchange.url)).toBe('ECONNREFUSED');
+});
+
 test('SIGHUP renews the certificate of a process, which goes on', async () => {
   const { env } = await town();
   const ca = await authority();
