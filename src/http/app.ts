@@ -7,6 +7,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { ApiDoor } from './access.ts';
 import { audit } from './audit.ts';
 import type { FeedAuth } from './auth.ts';
+import { checkBounds, FEED_MAX_BYTES, SERVER_MAX_BYTES } from './bounds.ts';
 import { type ConsoleDoor, operatorConsole } from './console/console.ts';
 import { type Destinations, destinations } from './destinations.ts';
 import { directory } from './directory.ts';
@@ -18,15 +19,7 @@ import { metrics } from './metrics.ts';
 import { description } from './openapi.tsx';
 import { operator } from './operator.ts';
 import { quarantine } from './operator-quarantine.ts';
-import {
-  checkAddress,
-  checkHasLength,
-  checkLength,
-  isOfConsole,
-  lastAnswer,
-  problems,
-  type Route,
-} from './problem.ts';
+import { lastAnswer, problems, type Route } from './problem.ts';
 import { requestLog } from './request-log.ts';
 import { securityHeaders } from './security-headers.ts';
 import { sessions } from './sessions.ts';
@@ -49,18 +42,9 @@ export interface AppOptions {
   keySet?: { keys: object[] };
   log: Logger;
   telemetry: Pick<Telemetry, 'requests' | 'expose'>;
-  /** Whether callers come by TLS, to us or to the proxies in front. */
+  /** Whether callers come by TLS to us. */
   isTls?: boolean;
 }
-
-/** Largest pushed document, before and after gunzip. */
-const FEED_MAX_BYTES = 5 * 1024 * 1024;
-/** Largest request at all: a message with 25 MiB of files in base64, and its text. */
-const REQUEST_MAX_BYTES = 36 * 1024 * 1024;
-/** Of the console, whose forms are read before it is known whose they are: an edited copy, percent-encoded. */
-const FORM_MAX_BYTES = 2 * 1024 * 1024;
-/** Beyond it Bun answers 413 by itself, without a problem document. */
-const SERVER_MAX_BYTES = 64 * 1024 * 1024;
 
 /** All routes. Request log and error handler come first: Elysia applies them only to what follows. */
 export function createApp({ telemetry, ...rest }: AppOptions) {
@@ -80,12 +64,7 @@ export function createApp({ telemetry, ...rest }: AppOptions) {
   })
     .use(requestLog(options))
     .headers(headers)
-    .onRequest(({ request }) => {
-      checkAddress(request);
-      const isForm = isOfConsole(request);
-      checkLength(request, isForm ? FORM_MAX_BYTES : REQUEST_MAX_BYTES);
-      if (isForm) checkHasLength(request);
-    })
+    .onRequest(({ request }) => checkBounds(request))
     .use(problems({ log: options.log, routes: () => routes }))
     .use(description())
     .use(health(options))

@@ -6,6 +6,7 @@ import type { Direction } from '../message.ts';
 import { actorOf } from '../principal.ts';
 import type { DestinationView } from '../queue/engine.ts';
 import { type ApiDoor, access } from './access.ts';
+import { JSON_BODY } from './bounds.ts';
 import * as examples from './examples.ts';
 import { direction, instant } from './message-schemas.ts';
 import { actor } from './operator-schemas.ts';
@@ -86,7 +87,7 @@ export function destinations({ destinations: known, door }: DestinationsOptions)
       },
       {
         scope: 'operate',
-        parse: 'json',
+        parse: JSON_BODY,
         params,
         body: actorBody,
         response: { 200: destinationBody },
@@ -108,7 +109,7 @@ export function destinations({ destinations: known, door }: DestinationsOptions)
       },
       {
         scope: 'operate',
-        parse: 'json',
+        parse: JSON_BODY,
         params,
         body: actorBody,
         response: { 200: destinationBody },

@@ -8,6 +8,7 @@ import type { DirectoryCursor, TriageGroup } from '../store/directory.ts';
 import { DIRECTORY_ID, STATION_NUMBER } from '../store/directory-rules.ts';
 import type { Store } from '../store/store.ts';
 import { type ApiDoor, access } from './access.ts';
+import { JSON_BODY } from './bounds.ts';
 import * as examples from './examples.ts';
 import { digits, instant } from './message-schemas.ts';
 import { actor } from './operator-schemas.ts';
@@ -162,7 +163,7 @@ export function directory({ store, door }: DirectoryOptions) {
       },
       {
         scope: 'operate',
-        parse: 'json',
+        parse: JSON_BODY,
         params: t.Object({ ohPoolId }),
         body: putBody,
         response: { 200: groupsOfPool },

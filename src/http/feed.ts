@@ -8,6 +8,7 @@ import { type DocumentFault, ExchangeError, faultOf } from '../errors.ts';
 import type { QuarantinedDocument, Store } from '../store/store.ts';
 import type { RequestTelemetry } from '../telemetry/requests.ts';
 import { checkFeed, type FeedAuth } from './auth.ts';
+import { checkLength, countedBytes } from './bounds.ts';
 import * as examples from './examples.ts';
 import { refusing } from './refusals.ts';
 
@@ -20,6 +21,8 @@ export interface FeedOptions {
   /** Knows the trace that a push belongs to. */
   requests: RequestTelemetry;
 }
+
+const DOCUMENT = 'A pushed document';
 
 /** Media types of Atom, and those under which XML is pushed when nobody set one. */
 const MEDIA_TYPES = new Set(['application/atom+xml', 'application/xml', 'text/xml']);
@@ -105,8 +108,9 @@ function confirm(
 /** Everything that can be refused is refused before anything is stored. */
 async function push(options: FeedOptions, request: Request) {
   const { store, auth, maxBytes } = options;
-  checkLength(request, maxBytes);
-  const raw = await bytesOf(request, maxBytes);
+  checkLength(request, maxBytes, DOCUMENT);
+  const counted = await countedBytes(request, maxBytes, DOCUMENT);
+  const raw = counted ?? new Uint8Array(await request.arrayBuffer());
   checkFeed(auth, request.headers, raw);
   const contentType = checkMediaType(request.headers.get('content-type'));
   const body = await decoded(raw, request.headers.get('content-encoding'), maxBytes);
@@ -120,25 +124,6 @@ async function push(options: FeedOptions, request: Request) {
     ...(faults.length > 0 ? { quarantine } : {}),
   });
   return { ...result, rejected: faults.length };
-}
-
-function checkLength(request: Request, maxBytes: number): void {
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
-}
-
-/** A length that was said has been checked; one that was not is counted, for nobody is known yet. */
-async function bytesOf(request: Request, maxBytes: number): Promise<Uint8Array> {
-  if (request.body === null || request.headers.has('content-length')) {
-    return new Uint8Array(await request.arrayBuffer());
-  }
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body) {
-    size += chunk.byteLength;
-    if (size > maxBytes) throw tooLarge(maxBytes);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 function checkMediaType(contentType: string | null): string | undefined {
@@ -161,7 +146,6 @@ async function decoded(
     const detail = 'Content-Encoding must be gzip or absent.';
     throw new ExchangeError('unsupported-media-type', detail);
   }
-  if (raw.byteLength > maxBytes) throw tooLarge(maxBytes);
   return raw;
 }
 
@@ -187,8 +171,4 @@ function quarantined(
   faults: DocumentFault[],
 ): QuarantinedDocument {
   return { scope, body, faults, ...(contentType ? { contentType } : {}) };
-}
-
-function tooLarge(maxBytes: number): ExchangeError {
-  return new ExchangeError('too-large', `A pushed document may have ${maxBytes} bytes.`);
 }

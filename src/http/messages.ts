@@ -13,6 +13,7 @@ import type {
 } from '../store/store.ts';
 import type { RequestTelemetry } from '../telemetry/requests.ts';
 import { type ApiDoor, access } from './access.ts';
+import { JSON_BODY } from './bounds.ts';
 import {
   type MessageQuery,
   type MessageSummaryBody,
@@ -83,7 +84,7 @@ export function messages({ store, door, requests }: MessagesOptions) {
       },
       {
         scope: 'send',
-        parse: 'json',
+        parse: JSON_BODY,
         body: sendBody,
         response: { 202: withHeaders(sendAnswer, { Location: locationOf('the message') }) },
         detail: details.send,

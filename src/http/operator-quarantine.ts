@@ -9,6 +9,7 @@ import { actorOf } from '../principal.ts';
 import type { QuarantineSummary, QuarantineView, ReadAgain } from '../store/operator.ts';
 import type { Store } from '../store/store.ts';
 import { type ApiDoor, access } from './access.ts';
+import { BYTES_BODY } from './bounds.ts';
 import * as examples from './examples.ts';
 import { rfc3339 } from './messages.ts';
 import {
@@ -140,7 +141,7 @@ export function quarantine(options: QuarantineOptions) {
       },
       {
         scope: 'operate',
-        parse: 'arrayBuffer',
+        parse: BYTES_BODY,
         query: t.Object({ actor: t.Optional(actor) }, { additionalProperties: false }),
         response: { 202: takenAgain },
         detail: details.replay,

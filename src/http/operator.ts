@@ -6,6 +6,7 @@ import { actorOf } from '../principal.ts';
 import type { ReplayFilter } from '../store/operator.ts';
 import type { Store } from '../store/store.ts';
 import { type ApiDoor, access } from './access.ts';
+import { JSON_BODY } from './bounds.ts';
 import { messageView } from './message-schemas.ts';
 import { viewBody } from './messages.ts';
 import {
@@ -39,6 +40,7 @@ export function operator({ store, door }: OperatorOptions) {
       },
       {
         scope: 'operate',
+        parse: JSON_BODY,
         body: t.Optional(retryBody),
         response: { 202: withHeaders(messageView, { Location: locationOf('the message') }) },
         detail: refusing(['not-found', 'conflict'], {
@@ -58,7 +60,7 @@ export function operator({ store, door }: OperatorOptions) {
       },
       {
         scope: 'operate',
-        parse: 'json',
+        parse: JSON_BODY,
         body: dismissBody,
         response: { 200: messageView },
         detail: refusing(['not-found', 'conflict'], {
@@ -83,7 +85,7 @@ export function operator({ store, door }: OperatorOptions) {
       },
       {
         scope: 'operate',
-        parse: 'json',
+        parse: JSON_BODY,
         body: replayBody,
         response: { 200: dryRunAnswer, 202: replayAnswer },
         detail: {

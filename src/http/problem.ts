@@ -3,6 +3,7 @@ import { Elysia, type ValidationError } from 'elysia';
 import type { Logger } from 'pino';
 import { bugOf, type ErrorCode, ExchangeError, type Fault } from '../errors.ts';
 import { failureOf } from '../store/failures.ts';
+import { isOfConsole } from './bounds.ts';
 import { errorPage } from './console/error-page.tsx';
 
 /** Of every refusal (RFC 9457). */
@@ -60,24 +61,6 @@ export function problems({ log, routes }: ProblemsOptions) {
   });
 }
 
-/** Throws `too-large` when the request says that its body is; without a length the server counts. */
-export function checkLength({ headers }: Request, maxBytes: number): void {
-  if (Number(headers.get('content-length') ?? 0) <= maxBytes) return;
-  throw new ExchangeError('too-large', `A request may have ${maxBytes} bytes.`);
-}
-
-/** Throws `malformed` when the request has a body whose length it does not say; browsers say that of a form. */
-export function checkHasLength({ headers }: Request): void {
-  if (!headers.has('transfer-encoding')) return;
-  throw new ExchangeError('malformed', 'The request does not say how long it is.');
-}
-
-/** Throws `malformed` when `Host` and target make no address (RFC 9112 §3.3): a URL can't be had of them. */
-export function checkAddress({ url }: Request): void {
-  if (URL.canParse(url)) return;
-  throw new ExchangeError('malformed', 'The header field Host names no host.');
-}
-
 /** The answer when this file itself has failed. */
 export function lastAnswer(headers: Record<string, string>): Response {
   const answer = problemResponse(new ExchangeError('internal', 'Internal error.'), 'unknown');
@@ -88,10 +71,6 @@ export function lastAnswer(headers: Record<string, string>): Response {
 /** A browser at the console, as against a program. */
 function isForPeople(request: Request): boolean {
   return isOfConsole(request) && (request.headers.get('accept') ?? '').includes('text/html');
-}
-
-export function isOfConsole({ url }: Request): boolean {
-  return /^\/console(?:\/|$)/.test(URL.parse(url)?.pathname ?? '');
 }
 
 /** A path that other methods have, or none (RFC 9110 §15.5.6). */

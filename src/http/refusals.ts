@@ -111,7 +111,7 @@ const headersBy: Partial<Record<ErrorCode, object>> = {
   unavailable: RETRY_AFTER,
 };
 
-/** Refused before anybody knows, or asks, who calls. */
+/** Refused, always or most often, before anybody knows, or asks, who calls. */
 const uncounted: ErrorCode[] = ['unauthorized', 'too-large'];
 
 const details: Record<ErrorCode, string> = {

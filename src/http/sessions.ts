@@ -6,6 +6,7 @@ import { Elysia, t } from 'elysia';
 import type { SessionView, Store } from '../store/store.ts';
 import type { RequestTelemetry } from '../telemetry/requests.ts';
 import { type ApiDoor, access } from './access.ts';
+import { JSON_BODY } from './bounds.ts';
 import * as examples from './examples.ts';
 import { instant } from './message-schemas.ts';
 import { refusing } from './refusals.ts';
@@ -79,7 +80,7 @@ export function sessions({ store, door, authority, requests }: SessionsOptions) 
       },
       {
         scope: 'send',
-        parse: 'json',
+        parse: JSON_BODY,
         body: sessionBody,
         response: { 200: withHeaders(answer, LOCATION), 202: withHeaders(answer, LOCATION) },
         detail: {

@@ -1,7 +1,7 @@
 /** API4:2023 Unrestricted Resource Consumption: what is large, deep, slow or endless. */
 import { expect, test } from 'bun:test';
 import { connect } from 'node:net';
-import { FEED_TOKEN, type Fort, fort, letter, START, tokenOf } from './setup.ts';
+import { FEED_TOKEN, type Fort, fort, letter, NO_ID, START, tokenOf } from './setup.ts';
 
 const MIB = 1024 * 1024;
 const ATOM = { 'Content-Type': 'application/atom+xml' };
@@ -222,19 +222,57 @@ test('a full backlog is answered 503 and when to come again, and nothing is lost
   expect((await site.exchange.store.list({}, { limit: 10 })).messages.length).toBe(taken);
 });
 
-test('a push that never says how long it is is read no further than a document may be long', async () => {
-  const site = await fort();
+/** A body that goes on until nobody reads it, and how much of it was read. */
+function endless() {
   const block = new Uint8Array(64 * 1024).fill(32);
-  let blocks = 0;
+  const read = { bytes: 0 };
   const body = new ReadableStream({
     async pull(controller) {
       await Bun.sleep(0);
-      blocks += 1;
+      read.bytes += block.length;
       controller.enqueue(block);
     },
   });
+  return { body, read };
+}
+
+test('a push that never says how long it is is read no further than a document may be long', async () => {
+  const site = await fort();
+  const { body, read } = endless();
   const answer = await push(site, body);
   expect(answer.status).toBe(413);
-  expect(blocks * block.length).toBeLessThan(40 * MIB);
+  expect(read.bytes).toBeLessThan(40 * MIB);
   expect(await isWell(site)).toBe(true);
+});
+
+test.each([
+  ['/messages', 'send', 'application/json'],
+  ['/replay', 'operate', 'text/plain'],
+  [`/messages/${NO_ID}/retry`, 'operate', 'application/json'],
+  [`/quarantine/${NO_ID}/replay`, 'operate', 'application/atom+xml'],
+] as const)('nor is a request to %s', async (path, scope, type) => {
+  const site = await fort();
+  const { body, read } = endless();
+  const headers = { 'Content-Type': type };
+  const answer = await site.ask('POST', path, { as: tokenOf(scope), headers, body });
+  expect(answer.status).toBe(413);
+  expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  expect(read.bytes).toBeLessThan(60 * MIB);
+  expect(await isWell(site)).toBe(true);
+});
+
+test('a send that does not say how long it is is taken like any other, and so is what is wrong with it', async () => {
+  const site = await fort();
+  const headers = { 'Content-Type': 'application/json' };
+  const chunked = (text: string) =>
+    site.ask('POST', '/messages', {
+      as: tokenOf('send'),
+      headers,
+      body: new Blob([text]).stream().pipeThrough(new TransformStream()),
+    });
+  expect((await chunked(JSON.stringify(letter(site.patient(1).icn)))).status).toBe(202);
+  expect((await chunked(JSON.stringify(letter('1')))).status).toBe(422);
+  expect((await chunked(JSON.stringify([letter('1')]))).status).toBe(422);
+  expect((await chunked('{"icn":')).status).toBe(400);
+  expect((await chunked('')).status).toBe(400);
 });
