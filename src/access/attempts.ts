@@ -1,4 +1,5 @@
 /** Failed attempts, counted for each caller and each name, in bounded memory. */
+import ipaddr from 'ipaddr.js';
 import type { Instant } from '../message.ts';
 
 /** After `max` failures within `windowMs` there is a wait until the window is over. */
@@ -19,6 +20,21 @@ export const ATTEMPTS: AttemptsPolicy = { max: 10, windowMs: 5 * 60_000, maxKeys
 
 /** A caller of the API whose token was changed asks on and on; a flood is what this is against. */
 export const WRONG_TOKENS: AttemptsPolicy = { max: 100, windowMs: 60_000, maxKeys: 10_000 };
+
+/** Of an IPv6 address what a guesser has one of, and not 2⁶⁴: most hosts choose theirs within a /64 (RFC 4291 §2.5.1). */
+const IPV6_NETWORK_BITS = 64;
+
+/**
+ * Whose failures are counted together: an IPv4 address, also where it is written as IPv6, or the /64 of an
+ * IPv6 address. What is no address is itself.
+ */
+export function networkOf(address: string): string {
+  if (!ipaddr.isValid(address)) return address;
+  const parsed = ipaddr.process(address);
+  if (parsed.kind() === 'ipv4') return parsed.toString();
+  const bytes = parsed.toByteArray().fill(0, IPV6_NETWORK_BITS / 8);
+  return `${ipaddr.fromByteArray(bytes).toString()}/${IPV6_NETWORK_BITS}`;
+}
 
 export class FailedAttempts {
   readonly #policy: AttemptsPolicy;

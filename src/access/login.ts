@@ -3,7 +3,7 @@ import pLimit from 'p-limit';
 import { ExchangeError } from '../errors.ts';
 import type { Instant } from '../message.ts';
 import type { Store } from '../store/store.ts';
-import { ATTEMPTS, FailedAttempts } from './attempts.ts';
+import { ATTEMPTS, FailedAttempts, networkOf } from './attempts.ts';
 import { digestOf } from './token.ts';
 
 export interface LoginOptions {
@@ -45,7 +45,7 @@ export function createLogin({ store, now, randomBytes }: LoginOptions) {
   let nobodysHash: Promise<string> | undefined;
 
   return async ({ name, password, address }: Credentials): Promise<string | undefined> => {
-    const keys = [`name ${name}`, `address ${address}`];
+    const keys = [`name ${name}`, `address ${networkOf(address)}`];
     refuseWaiting(Math.max(...keys.map((key) => failures.waitMs(key))));
     if (checks.pendingCount >= CHECKS_WAITING) {
       const detail = 'Too many log in at once.';

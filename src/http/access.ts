@@ -1,7 +1,7 @@
 /** What every route of the API says of itself: which scope its caller needs. */
 import type { Server } from 'bun';
 import { Elysia } from 'elysia';
-import type { FailedAttempts } from '../access/attempts.ts';
+import { type FailedAttempts, networkOf } from '../access/attempts.ts';
 import { type Authenticate, insufficientScope } from '../access/bearer.ts';
 import { ExchangeError } from '../errors.ts';
 import { allows, type Principal, type Scope } from '../principal.ts';
@@ -88,10 +88,10 @@ async function enter(
     return await authenticate(request.headers);
   } catch (error) {
     if (!(error instanceof ExchangeError) || error.code !== 'unauthorized') throw error;
-    const { address } = clientOf(request, server);
-    const waitMs = failures.waitMs(address);
+    const network = networkOf(clientOf(request, server).address);
+    const waitMs = failures.waitMs(network);
     if (waitMs === 0) {
-      failures.fail(address);
+      failures.fail(network);
       throw error;
     }
     throw new ExchangeError('too-many-requests', 'Too many wrong credentials; come back later.', {

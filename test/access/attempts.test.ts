@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { FailedAttempts } from '../../src/access/attempts.ts';
+import { FailedAttempts, networkOf } from '../../src/access/attempts.ts';
 
 function failedAttempts(maxKeys = 3) {
   const clock = { now: 0 };
@@ -38,4 +38,19 @@ test('a flood of keys takes no more memory, and costs the oldest its place', () 
   }
   expect(attempts.waitMs('a')).toBe(0);
   expect(attempts.waitMs('b')).toBeGreaterThan(0);
+});
+
+test.each([
+  ['2001:db8:1:2::1', '2001:db8:1:2::/64'],
+  ['2001:DB8:1:2:ffff:ffff:ffff:ffff', '2001:db8:1:2::/64'],
+  ['2001:db8:1:3::1', '2001:db8:1:3::/64'],
+  ['fe80::1%eth0', 'fe80::/64'],
+  ['::1', '::/64'],
+  ['192.0.2.1', '192.0.2.1'],
+  ['::ffff:192.0.2.1', '192.0.2.1'],
+  ['::ffff:c000:202', '192.0.2.2'],
+  ['unknown', 'unknown'],
+  ['', ''],
+])('failures from %p are those of %p', (address, network) => {
+  expect(networkOf(address)).toBe(network);
 });

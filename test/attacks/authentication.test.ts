@@ -160,6 +160,19 @@ test('behind a proxy the address is what the proxy says, not what the client wro
   expect(await guess(101, '192.0.2.2')).toBe(401);
 });
 
+test('a guesser with a new IPv6 address for each try is one guesser', async () => {
+  const { ask } = await fort({ TRUST_PROXY: '1' });
+  const guess = async (client: string) => {
+    const headers = { 'X-Forwarded-For': client };
+    return (await ask('GET', '/messages', { as: 'guess', headers })).status;
+  };
+  for (let n = 0; n < 100; n += 1) {
+    expect(await guess(`2001:db8:0:1:${n.toString(16)}::1`)).toBe(401);
+  }
+  expect(await guess('2001:db8:0:1:ffff::1')).toBe(429);
+  expect(await guess('2001:db8:0:2::1')).toBe(401);
+});
+
 test('a token that was revoked opens nothing from the next request on', async () => {
   const { ask, exchange } = await fort();
   const secret = `smx_${randomBytes(32).toString('base64url')}`;

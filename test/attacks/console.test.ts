@@ -162,13 +162,23 @@ test('guessing a password ends after ten tries, and the right one waits too', as
   expect(trail).toContain('console.login-failed');
 }, 20_000);
 
-test('one address that tries a name each is stopped like one that tries a password each', async () => {
-  const site = await fort();
-  const statuses: number[] = [];
-  for (let n = 0; n < 11; n += 1) statuses.push((await login(site, `user${n}`, 'a guess')).status);
-  expect(statuses.at(-1)).toBe(429);
-  expect(statuses.slice(0, 10)).toEqual(Array.from({ length: 10 }, () => 401));
-}, 20_000);
+test.each([
+  ['one address', () => '2001:db8::1'],
+  ['one network of IPv6', (n: number) => `2001:db8::${n}`],
+])(
+  '%s that tries a name each is stopped like one that tries a password each',
+  async (_what, from) => {
+    const site = await fort({ TRUST_PROXY: '1' });
+    const statuses: number[] = [];
+    for (let n = 0; n < 11; n += 1) {
+      const headers = { 'X-Forwarded-For': from(n) };
+      statuses.push((await login(site, `user${n}`, 'a guess', headers)).status);
+    }
+    expect(statuses.at(-1)).toBe(429);
+    expect(statuses.slice(0, 10)).toEqual(Array.from({ length: 10 }, () => 401));
+  },
+  20_000,
+);
 
 test.each([
   'https://evil.example.test/console',
