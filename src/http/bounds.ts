@@ -4,7 +4,7 @@ import { ExchangeError } from '../errors.ts';
 /** Largest pushed document, before and after gunzip. */
 export const FEED_MAX_BYTES = 5 * 1024 * 1024;
 /** Largest request at all: a message with 25 MiB of files in base64, and its text. */
-export const REQUEST_MAX_BYTES = 36 * 1024 * 1024;
+const REQUEST_MAX_BYTES = 36 * 1024 * 1024;
 /** Of the console, whose forms are read before it is known whose they are: an edited copy, percent-encoded. */
 const FORM_MAX_BYTES = 2 * 1024 * 1024;
 /** Beyond it Bun answers 413 by itself, without a problem document. */

@@ -26,6 +26,15 @@ export interface OperatorOptions {
   door: ApiDoor;
 }
 
+/** What the description says of `retry`. */
+const retryDetail = refusing(['not-found', 'conflict'], {
+  operationId: 'retryMessage',
+  summary: 'Replay one message',
+  description:
+    'A dead message goes again from the stage it died in, its attempts counted anew. Of a delivered one the destination is asked first, and only a clear no sends it again. A pending one becomes due. 409 when it is in hand, is a duplicate, or was purged.',
+  tags: ['Operator'],
+});
+
 /** `POST /messages/{id}/retry`, `POST /messages/{id}/dismiss`, `POST /replay`. */
 export function operator({ store, door }: OperatorOptions) {
   return new Elysia({ name: 'operator' })
@@ -43,13 +52,7 @@ export function operator({ store, door }: OperatorOptions) {
         parse: JSON_BODY,
         body: t.Optional(retryBody),
         response: { 202: withHeaders(messageView, { Location: locationOf('the message') }) },
-        detail: refusing(['not-found', 'conflict'], {
-          operationId: 'retryMessage',
-          summary: 'Replay one message',
-          description:
-            'A dead message goes again from the stage it died in, its attempts counted anew. Of a delivered one the destination is asked first, and only a clear no sends it again. A pending one becomes due. 409 when it is in hand, is a duplicate, or was purged.',
-          tags: ['Operator'],
-        }),
+        detail: retryDetail,
       },
     )
     .post(
