@@ -126,9 +126,14 @@ export function neededKeys(sqlite: Database.Database): string[] {
   return rows(sqlite).map(({ id }) => id);
 }
 
-function rows(sqlite: Database.Database): Row[] {
+/** False of a file from before there were keys. */
+export function knowsKeys(sqlite: Database.Database): boolean {
   const table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'data_keys'";
-  if (!sqlite.prepare(table).get()) return [];
+  return sqlite.prepare(table).get() !== undefined;
+}
+
+function rows(sqlite: Database.Database): Row[] {
+  if (!knowsKeys(sqlite)) return [];
   return drizzle(sqlite)
     .select({ id: dataKeys.id, proof: dataKeys.proof })
     .from(dataKeys)

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import type { Instant } from '../message.ts';
-import { neededKeys } from './data-keys.ts';
+import { knowsKeys, neededKeys } from './data-keys.ts';
 import { list, UNMAPPED_POOL } from './directory.ts';
 import { directoryFaults } from './directory-rules.ts';
 import { type LaneFacts, laneFacts, type StuckHeads, stuckHeads } from './examine-lanes.ts';
@@ -194,8 +194,7 @@ export class Examination {
 
   /** Undefined for a file from before contents were sealed. */
   async sealing(): Promise<SealingFacts | undefined> {
-    const table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'data_keys'";
-    if (!this.#sqlite.prepare(table).get()) return undefined;
+    if (!knowsKeys(this.#sqlite)) return undefined;
     return { counts: countByKey(this.#sqlite), needed: neededKeys(this.#sqlite) };
   }
 

@@ -49,6 +49,8 @@ const TAG_BYTES = 16;
 /** What a sealed value has behind the id of its key, beside the value itself. */
 export const OVERHEAD_BYTES = NONCE_BYTES + TAG_BYTES;
 const MAX_KEY_ID_CHARACTERS = 32;
+/** Version, id and zero byte. */
+export const MAX_HEAD_BYTES = MAX_KEY_ID_CHARACTERS + 2;
 const KEY_ID = new RegExp(`^[\\w.-]{1,${MAX_KEY_ID_CHARACTERS}}$`);
 
 /**
@@ -101,7 +103,7 @@ function boundTo(head: Buffer, { column, row }: Place): Buffer {
 
 function headOf(stored: Uint8Array): Buffer {
   const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
-  const end = bytes.subarray(0, MAX_KEY_ID_CHARACTERS + 2).indexOf(0);
+  const end = bytes.subarray(0, MAX_HEAD_BYTES).indexOf(0);
   const head = bytes.subarray(0, end + 1);
   if (head.at(0) !== VERSION || !KEY_ID.test(idIn(head)))
     throw new SealError('seal-broken', 'of no name');

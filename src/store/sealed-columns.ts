@@ -2,6 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import { POOL_IN_PAYLOAD } from './operator-replay.ts';
 import type { SealedColumn } from './seal.ts';
+import { headBytesOf } from './seals.ts';
 
 /** How to find the values of a column. */
 export interface ColumnSql {
@@ -48,7 +49,7 @@ export const SEALED_COLUMNS: ColumnSql[] = (Object.keys(told) as (keyof typeof t
   (name) => {
     const [table = '', column = ''] = name.split('.');
     const { row, holds, isSealed = `typeof(${column}) = 'blob'`, also = '' } = told[name];
-    const end = `instr(substr(${column}, 1, 40), x'00')`;
+    const end = headBytesOf(column);
     const keyId = `CASE WHEN NOT (${isSealed}) THEN NULL
       WHEN ${end} > 2 THEN CAST(substr(${column}, 2, ${end} - 2) AS TEXT) ELSE '?' END`;
     return { name, table, column, row, holds, isSealed, keyId, also };

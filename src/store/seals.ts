@@ -6,7 +6,15 @@ import { ExchangeError } from '../errors.ts';
 import { compiled } from './compiled.ts';
 import type { Write } from './group-commit.ts';
 import type { Db } from './open.ts';
-import { type DataKey, OVERHEAD_BYTES, type Place, SealError, seal, unseal } from './seal.ts';
+import {
+  type DataKey,
+  MAX_HEAD_BYTES,
+  OVERHEAD_BYTES,
+  type Place,
+  SealError,
+  seal,
+  unseal,
+} from './seal.ts';
 
 /** What a column holds: text in the clear, or a sealed value. */
 export type Stored = string | Uint8Array;
@@ -60,8 +68,13 @@ export function orConflict<T>(open: () => T): T {
 
 /** SQL for the length in bytes of what a column of text holds, sealed or not. */
 export function bytesOf(column: string): string {
-  const head = `instr(substr(${column}, 1, 40), x'00')`;
-  return `octet_length(${column}) - iif(typeof(${column}) = 'blob', ${head} + ${OVERHEAD_BYTES}, 0)`;
+  const overhead = `${headBytesOf(column)} + ${OVERHEAD_BYTES}`;
+  return `octet_length(${column}) - iif(typeof(${column}) = 'blob', ${overhead}, 0)`;
+}
+
+/** SQL for the length of what stands before the nonce of a sealed value: version, id of the key, zero byte. */
+export function headBytesOf(column: string): string {
+  return `instr(substr(${column}, 1, ${MAX_HEAD_BYTES}), x'00')`;
 }
 
 /**

@@ -132,8 +132,8 @@ function insertAround(db: Database.Database, now: number): void {
      FROM inbox WHERE icn IS NOT NULL AND seq <= ${PATIENTS}`,
   );
   db.exec(
-    `INSERT INTO quarantine (id, sha256, first_seen_at, last_seen_at, content_type, body, scope, faults)
-     SELECT id, ${hex('n', 64)}, at, at, 'application/atom+xml', zeroblob(${DOCUMENT_BYTES}), 'document', '[{"detail":"no root"}]'
+    `INSERT INTO quarantine (id, sha256, first_seen_at, last_seen_at, content_type, body, size_bytes, scope, faults, fault_count)
+     SELECT id, ${hex('n', 64)}, at, at, 'application/atom+xml', zeroblob(${DOCUMENT_BYTES}), ${DOCUMENT_BYTES}, 'document', '[{"detail":"no root"}]', 1
      FROM numbers WHERE n <= ${DOCUMENTS}`,
   );
 }
