@@ -1,7 +1,7 @@
 /** Where the exchange listens, and how its certificate is changed while it does. */
 import type { Server } from 'bun';
 import type { Logger } from 'pino';
-import type { Config } from './config.ts';
+import { type Config, ConfigError } from './config.ts';
 import type { createApp } from './http/app.ts';
 import { certificateEnd, readTlsFiles } from './tls-files.ts';
 
@@ -23,14 +23,19 @@ export interface Listener {
 /** PEM. TLS 1.2 is the oldest version that Bun speaks. */
 type ServerTls = { cert: string; key: string };
 
-/** Listens at HOST and PORT. Throws when the port can't be had. */
+/**
+ * Listens at HOST and PORT. Throws when the port can't be had, and ConfigError when the certificate can't be read
+ * any more: nothing that was to go by TLS goes in the clear.
+ */
 export function openListener(
   app: ReturnType<typeof createApp>,
   config: Config,
   log: Logger,
 ): Listener {
   const { HOST: hostname } = config;
-  let server = listen(app, { hostname, port: config.PORT, tls: tlsOf(config).tls });
+  const { tls: firstTls, faults: firstFaults } = tlsOf(config);
+  if (firstFaults.length > 0) throw new ConfigError(firstFaults);
+  let server = listen(app, { hostname, port: config.PORT, tls: firstTls });
   /** Those of an earlier certificate that still have something in hand. */
   const leaving = new Set<Server<unknown>>();
   let isStopping = false;

@@ -1,9 +1,11 @@
 /** A whole exchange over TLS: towards its callers, and towards either side. */
 import { expect, test } from 'bun:test';
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type SecureVersion } from 'node:tls';
+import pino from 'pino';
 import { hashPassword } from '../src/access/login.ts';
 import { parseConfig } from '../src/config.ts';
+import { createExchange } from '../src/exchange.ts';
 import { authority, inFiles, issued, type Pems, serveTls } from './certificates.ts';
 import { setup } from './flows/setup.ts';
 import { readyLine, run, town } from './scripts/setup.ts';
@@ -219,6 +221,19 @@ test('every file with a fault is named at once, and nothing of it is said', asyn
     'MHV_TLS_CA_FILE: names a file that can not be read',
     'OH_TLS_CERT_FILE: is missing: it and OH_TLS_KEY_FILE go together',
   ]);
+});
+
+test('without the certificate that it was told of an exchange does not listen at all', async () => {
+  const ca = await authority();
+  const { cert, key } = await issued(ca, 'gone');
+  const paths = inFiles({ cert, key });
+  const { env } = await town();
+  const config = parseConfig({ ...env, TLS_CERT_FILE: paths.cert, TLS_KEY_FILE: paths.key });
+  rmSync(paths.cert);
+  const around = { now: Date.now, random: Math.random, log: pino({ level: 'silent' }) };
+  expect(await createExchange(config, around).catch(String)).toBe(
+    'ConfigError: TLS_CERT_FILE: names a file that can not be read',
+  );
 });
 
 test('a certificate that parses but can not be served changes nothing, and ends nothing', async () => {
