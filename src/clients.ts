@@ -1,5 +1,5 @@
 /** The clients of Oracle Health and of MHV, as the configuration has them. */
-import type { Config } from './config.ts';
+import { type Config, tlsFilesOf } from './config.ts';
 import type { Instant } from './message.ts';
 import { createMhvClient } from './mhv/client.ts';
 import { createMhvSessions } from './mhv/session.ts';
@@ -7,9 +7,9 @@ import { type AuthOptions, createAuthorizer } from './oh/auth.ts';
 import { createOhFhir } from './oh/fhir.ts';
 import { createOhMedia } from './oh/media.ts';
 import { createOhMessaging } from './oh/messaging.ts';
-import { readTlsFiles, type TlsFiles } from './tls-files.ts';
+import type { TlsFiles } from './tls-files.ts';
 
-/** Clients of Oracle Health and of MHV; nothing is called before a method is. Throws when the private key can't be read. */
+/** Clients of Oracle Health and of MHV; nothing is called before a method is. Throws when the private key or a file of TLS can't be read. */
 export function createClients(config: Config, now: () => Instant) {
   const timeoutMs = config.DELIVERY_TIMEOUT_MS;
   const auth = ohAuth(config);
@@ -46,11 +46,11 @@ export function createClients(config: Config, now: () => Instant) {
   };
 }
 
-/** What each side is shown, and whom it is trusted by; read when the clients are made. */
+/** What each side is shown, and whom it is trusted by; read when the clients are made. Throws ConfigError. */
 export function clientTlsOf(config: Config): { oh: TlsFiles; mhv: TlsFiles } {
   return {
-    oh: readTlsFiles(config, 'OH_TLS').files,
-    mhv: readTlsFiles(config, 'MHV_TLS').files,
+    oh: tlsFilesOf(config, 'OH_TLS'),
+    mhv: tlsFilesOf(config, 'MHV_TLS'),
   };
 }
 

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { environment } from './environment.ts';
 import { withSecretFiles } from './secret-files.ts';
-import { readTlsFiles } from './tls-files.ts';
+import { readTlsFiles, type TlsFiles, type TlsOwner } from './tls-files.ts';
 
 const local = environment.pick({
   HOST: true,
@@ -73,6 +73,13 @@ export function parseConfig(
 function meaningOf(variable: string): string {
   const schema: z.ZodType | undefined = Reflect.get(environment.shape, variable);
   return schema?.description ?? 'see the README';
+}
+
+/** What the variables of one owner name, read anew. Throws ConfigError: the files may have changed since the start. */
+export function tlsFilesOf(config: Config, owner: TlsOwner): TlsFiles {
+  const { files, faults } = readTlsFiles(config, owner);
+  if (faults.length > 0) throw new ConfigError(faults);
+  return files;
 }
 
 /** Where the SQLite file is, for programs that need nothing else. */

@@ -1,9 +1,10 @@
 /** Where the exchange listens, and how its certificate is changed while it does. */
 import type { Server } from 'bun';
 import type { Logger } from 'pino';
-import { type Config, ConfigError } from './config.ts';
+import { type Config, ConfigError, tlsFilesOf } from './config.ts';
+import { bugOf } from './errors.ts';
 import type { createApp } from './http/app.ts';
-import { certificateEnd, readTlsFiles } from './tls-files.ts';
+import { certificateEnd } from './tls-files.ts';
 
 export interface Listener {
   /** Such as `https://127.0.0.1:3000`. */
@@ -33,9 +34,7 @@ export function openListener(
   log: Logger,
 ): Listener {
   const { HOST: hostname } = config;
-  const { tls: firstTls, faults: firstFaults } = tlsOf(config);
-  if (firstFaults.length > 0) throw new ConfigError(firstFaults);
-  let server = listen(app, { hostname, port: config.PORT, tls: firstTls });
+  let server = listen(app, { hostname, port: config.PORT, tls: tlsOf(config) });
   /** Those of an earlier certificate that still have something in hand. */
   const leaving = new Set<Server<unknown>>();
   let isStopping = false;
@@ -47,23 +46,20 @@ export function openListener(
     },
     renewCertificate() {
       if (isStopping) return;
-      const { tls, faults } = tlsOf(config);
-      if (!tls) {
-        log.error({ event: 'certificate', state: 'kept', faults });
-        return;
-      }
       const before = server;
+      let tls: ServerTls | undefined;
       try {
+        tls = tlsOf(config);
         // Bun does not change the certificate of a port that is open, but takes a second one beside it.
         server = listen(app, { hostname, port: before.port ?? config.PORT, tls });
       } catch (error) {
-        const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
-        log.error({ event: 'certificate', state: 'kept', code });
+        const why = error instanceof ConfigError ? { faults: error.faults } : bugOf(error);
+        log.error({ event: 'certificate', state: 'kept', ...why });
         return;
       }
       leaving.add(before);
       void before.stop().then(() => leaving.delete(before));
-      const until = new Date(certificateEnd(tls.cert)).toISOString();
+      const until = tls && new Date(certificateEnd(tls.cert)).toISOString();
       log.info({ event: 'certificate', state: 'renewed', until });
     },
   };
@@ -78,9 +74,8 @@ function listen(
   return app.server;
 }
 
-/** No `tls` when the configuration names none, or when there are faults. */
-function tlsOf(config: Config) {
-  const { files, faults } = readTlsFiles(config, 'TLS');
-  const { cert, key } = files;
-  return { tls: cert !== undefined && key !== undefined ? { cert, key } : undefined, faults };
+/** Undefined when the configuration names no certificate. Throws ConfigError. */
+function tlsOf(config: Config): ServerTls | undefined {
+  const { cert, key } = tlsFilesOf(config, 'TLS');
+  return cert !== undefined && key !== undefined ? { cert, key } : undefined;
 }

@@ -1,6 +1,7 @@
 /** The keys that seal the file: what the process says of them, and how it takes others while it runs. */
 import type { Logger } from 'pino';
 import { type Config, ConfigError, dataKeysOf } from './config.ts';
+import { bugOf } from './errors.ts';
 import type { Store } from './store/store.ts';
 
 /** Whoever opens the exchange to others is told louder that contents lie in the clear. */
@@ -21,7 +22,7 @@ export async function takeKeys(
 
 /**
  * Reads DATA_KEYS_FILE anew and takes its keys. Those with a fault, or without one that the file needs, are
- * logged, and the keys stay as they are.
+ * logged, and so is a file that can't be written; then the keys stay as they are. Never rejects.
  */
 export async function renewKeys(
   store: Pick<Store, 'keys'>,
@@ -33,7 +34,7 @@ export async function renewKeys(
     await takeKeys(store, keys);
     log.info({ event: 'sealing', state: 'renewed', key: keys[0]?.id });
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    log.error({ event: 'sealing', state: 'kept', faults: error.faults });
+    const why = error instanceof ConfigError ? { faults: error.faults } : bugOf(error);
+    log.error({ event: 'sealing', state: 'kept', ...why });
   }
 }

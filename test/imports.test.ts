@@ -47,8 +47,8 @@ const allowed: Record<string, string[]> = {
     'listener',
     'sealing',
   ],
-  sealing: ['config', 'store'],
-  listener: ['config', 'http', 'tls-files'],
+  sealing: ['config', 'errors', 'store'],
+  listener: ['config', 'errors', 'http', 'tls-files'],
   main: ['errors', 'config', 'exchange', 'store'],
 };
 
