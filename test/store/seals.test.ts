@@ -78,6 +78,9 @@ test('why a message was dismissed is sealed too, and is on its timeline', async 
     { event: 'dismissed', detail: MARK, actor: 'ann' },
   ]);
   expect(query('SELECT typeof(detail) AS type FROM events')).toEqual([{ type: 'blob' }]);
+  expect(query("SELECT detail FROM timeline WHERE event = 'dismissed'")).toEqual([
+    { detail: 'sealed (ann)' },
+  ]);
 });
 
 test('two values alike are sealed apart, each with its own nonce', async () => {
