@@ -11,7 +11,23 @@ export const url = z
   .transform((value) => value.replace(/\/+$/, ''));
 
 /** A whole number between the two, both included. */
-export const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+export function integer(min: number, max: number) {
+  const error = `must be a whole number from ${min} to ${max}`;
+  return z.coerce
+    .number({ error })
+    .refine((value) => Number.isInteger(value) && value >= min && value <= max, { error });
+}
+
+/** A number between the two, both included. */
+export function fraction(min: number, max: number) {
+  const error = `must be a number from ${min} to ${max}`;
+  return z.coerce.number({ error }).min(min, { error }).max(max, { error });
+}
+
+/** One of the words, as it is written. */
+export function word<const Words extends readonly string[]>(words: Words) {
+  return z.enum(words, { error: `must be one of ${words.join(', ')}` });
+}
 
 /** Items separated by commas, without the spaces around them; none unless told. */
 export const list = z

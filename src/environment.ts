@@ -4,6 +4,7 @@ import {
   apiTokens,
   authMethods,
   dataKeys,
+  fraction,
   integer,
   isPrivate,
   list,
@@ -13,6 +14,7 @@ import {
   schedule,
   text,
   url,
+  word,
 } from './environment-values.ts';
 
 /** Every variable the exchange reads. The README lists them in the same order; one without a default says what it is. */
@@ -47,10 +49,10 @@ export const environment = z.object({
     .default('2015-01-01')
     .transform((date) => Date.parse(date)),
 
-  DIRECTORY: z.enum(['seen', 'strict']).default('seen'),
-  OH_PATIENT_ID_SOURCE: z.enum(['fhir-search', 'mpi-cerner-id']).default('fhir-search'),
+  DIRECTORY: word(['seen', 'strict']).default('seen'),
+  OH_PATIENT_ID_SOURCE: word(['fhir-search', 'mpi-cerner-id']).default('fhir-search'),
 
-  OH_AUTH_METHOD: z.enum(authMethods).default('oauth2-basic'),
+  OH_AUTH_METHOD: word(authMethods).default('oauth2-basic'),
   OH_AUTH_TOKEN_URL: url.optional(),
   OH_AUTH_CLIENT_ID: text.optional(),
   OH_AUTH_CLIENT_SECRET: text.optional(),
@@ -75,7 +77,7 @@ export const environment = z.object({
     .regex(/^\{[^{}]+\}[^{}@]+@[^{}@]+$/, 'must look like {namespace}element@attribute')
     .optional(),
   API_TOKENS: apiTokens,
-  AUTH: z.enum(['required', 'none']).default('required'),
+  AUTH: word(['required', 'none']).default('required'),
   API_REQUESTS_PER_MINUTE: integer(0, 10_000_000).default(6000),
   AUTH_JWT_ISSUER: text.optional(),
   AUTH_JWT_AUDIENCE: text.optional(),
@@ -87,9 +89,9 @@ export const environment = z.object({
   RETRY_SCHEDULE: schedule,
   MAX_ATTEMPTS: integer(1, 1000).default(200),
   MAX_AGE_HOURS: integer(1, 87_600).default(168),
-  ON_DEAD: z.enum(['release', 'hold']).default('release'),
+  ON_DEAD: word(['release', 'hold']).default('release'),
   BREAKER_FAILURES: integer(1, 1000).default(5),
-  RATE_PER_SECOND: z.coerce.number().min(0).max(10_000).default(0),
+  RATE_PER_SECOND: fraction(0, 10_000).default(0),
   DELIVERY_TIMEOUT_MS: integer(10, 600_000).default(10_000),
   CONCURRENCY: integer(1, 256).default(16),
   LEASE_MS: integer(100, 3_600_000).default(60_000),
@@ -102,7 +104,7 @@ export const environment = z.object({
   OTEL_EXPORTER_OTLP_ENDPOINT: url.optional(),
   OTEL_EXPORTER_OTLP_HEADERS: otlpHeaders,
   OTEL_SERVICE_NAME: text.default('sm-exchange'),
-  OTEL_TRACES_SAMPLER: z.enum(samplers).default('parentbased_always_on'),
-  OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  OTEL_TRACES_SAMPLER: word(samplers).default('parentbased_always_on'),
+  OTEL_TRACES_SAMPLER_ARG: fraction(0, 1).default(1),
+  LOG_LEVEL: word(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });

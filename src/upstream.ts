@@ -218,8 +218,9 @@ function verdictOnFailure(error: unknown, request: UpstreamRequest): Undelivered
     const reason = `No connection to ${system} (${code}).`;
     return { kind: 'retry', code: `${system}:no-connection`, reason };
   }
-  if (code !== undefined && CERTIFICATE_FAULT.test(code)) {
-    const reason = `The certificate of ${system} is not trusted (${code}).`;
+  const fault = certificateFault(cause);
+  if (fault !== undefined) {
+    const reason = `The certificate of ${system} is not trusted (${fault}).`;
     return { kind: 'retry', code: `${system}:tls`, reason };
   }
   const kind = request.effect === 'write' ? 'in-doubt' : 'retry';
@@ -237,6 +238,12 @@ function verdictOnFailure(error: unknown, request: UpstreamRequest): Undelivered
   }
   const reason = `The connection to ${system} broke (${code ?? name ?? 'unknown'}).`;
   return { kind, code: `${system}:connection-lost`, reason };
+}
+
+/** The name of what is wrong with a server's certificate, when that is why fetch failed. */
+export function certificateFault(error: unknown): string | undefined {
+  const code = property(error, 'code');
+  return code !== undefined && CERTIFICATE_FAULT.test(code) ? code : undefined;
 }
 
 function property(value: unknown, key: 'name' | 'code'): string | undefined {

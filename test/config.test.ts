@@ -54,6 +54,18 @@ test('every fault is reported at once, and no value is quoted', () => {
   expect(() => parseConfig(env)).not.toThrow('secret-port');
 });
 
+test.each([
+  ['PORT', '70000', 'must be a whole number from 0 to 65535'],
+  ['PORT', 'abc', 'must be a whole number from 0 to 65535'],
+  ['CONCURRENCY', '1.5', 'must be a whole number from 1 to 256'],
+  ['RATE_PER_SECOND', '-1', 'must be a number from 0 to 10000'],
+  ['OTEL_TRACES_SAMPLER_ARG', 'half', 'must be a number from 0 to 1'],
+  ['AUTH', 'off', 'must be one of required, none'],
+  ['LOG_LEVEL', 'loud', 'must be one of trace, debug, info, warn, error, fatal, silent'],
+])('%s=%s is told, in one line, what it must be', (variable, value, detail) => {
+  expect(faultsIn({ ...good, [variable]: value })).toEqual([{ variable, detail }]);
+});
+
 test('without credentials the exchange does not start unless AUTH=none', () => {
   expect(faultsOf({ ...good, AUTH: 'required' })).toEqual(['API_TOKENS', 'FEED_SECRET']);
   expect(faultsOf({ ...good, AUTH: '', API_TOKENS: 'a', FEED_TOKENS: 'b' })).toEqual([]);

@@ -3,6 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { LocalConfig } from '../../src/config.ts';
+import { certificateFault } from '../../src/upstream.ts';
 import { finding } from './file.ts';
 import { type Finding, lasting } from './finding.ts';
 
@@ -32,7 +33,18 @@ export async function processFinding(config: LocalConfig, url?: string): Promise
     const problem = problemSchema.safeParse(body);
     const why = problem.success ? problem.data.detail : 'not the answer of an exchange';
     return finding('process', 'bad', `${asked} answers ${answer.status}: ${why}`, 'see its log');
-  } catch {
+  } catch (error) {
+    const fault = certificateFault(error);
+    if (fault !== undefined) {
+      const next =
+        'name its CA in NODE_EXTRA_CA_CERTS, or leave --url out: HOST and PORT are asked';
+      return finding(
+        'process',
+        'bad',
+        `the certificate at ${origin} is not trusted (${fault})`,
+        next,
+      );
+    }
     const next = 'start it; if it listens elsewhere, say HOST and PORT, or --url';
     return finding('process', 'bad', `nobody answers at ${asked}`, next);
   }

@@ -11,7 +11,9 @@ const EXIT_REFUSED = 65;
 
 /** Whoever types, as far as the system knows: the audit shows that it was at a terminal. */
 export function terminalActor(): string {
-  return `terminal:${process.env['USER'] ?? process.env['LOGNAME'] ?? 'unknown'}`;
+  // A container often sets neither; Bun's userInfo() knows no more than they do.
+  const name = process.env['USER'] ?? process.env['LOGNAME'] ?? `uid-${process.getuid?.()}`;
+  return `terminal:${name}`;
 }
 
 /** Runs on the file at DATABASE_PATH; what the store refuses is one line on standard error. */

@@ -3,6 +3,7 @@ import { expect, test } from 'bun:test';
 import { existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { authority, inFiles, issued, serveTls } from '../certificates.ts';
 import { entry, lanes, numbered, START, setup } from '../store/setup.ts';
 import { endOf, readyLine, run, town } from './setup.ts';
 
@@ -68,6 +69,23 @@ test('a stopped exchange is bad: nobody polls and nobody answers; its file is le
   expect(of('process')).toMatchObject({ level: 'bad' });
   expect(of('integrity')).toMatchObject({ level: 'ok' });
   expect(readFileSync(path).equals(before)).toBe(true);
+});
+
+test('an exchange whose certificate is not trusted is not taken for one that does not answer', async () => {
+  const { path, store } = storeOfNow();
+  store.close();
+  const ca = await authority();
+  const server = serveTls(await issued(ca, 'ZZTEST exchange'), () =>
+    Response.json({ status: 'ok', polledBy: 'here' }),
+  );
+  const stranger = await doctor(path, ['--url', server.url]);
+  expect(stranger.of('process')).toMatchObject({ level: 'bad' });
+  expect(stranger.of('process')?.found).toStartWith(
+    `the certificate at ${server.url} is not trusted (`,
+  );
+  const { cert } = inFiles({ cert: ca.cert });
+  const known = await doctor(path, ['--url', server.url], { NODE_EXTRA_CA_CERTS: cert });
+  expect(known.of('process')).toMatchObject({ level: 'ok' });
 });
 
 test('what waits is counted by lane, with age and doubt, and what is stuck is named by its code', async () => {

@@ -44,6 +44,16 @@ test('a token is given out, used, listed and revoked while the exchange runs', a
   ]);
 }, 30_000);
 
+test('where the environment names no user, as in a container, the audit has the number of theirs', async () => {
+  const { path } = setup();
+  const child = Bun.spawn(
+    [process.execPath, join(ROOT, 'scripts', 'audit.ts'), 'export', '--since', '2020-01-01'],
+    { env: { DATABASE_PATH: path }, stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  const row = JSON.parse(await new Response(child.stdout).text()) as { actor: string };
+  expect(row.actor).toBe(`terminal:uid-${process.getuid?.()}`);
+});
+
 test.each([
   [['add', '--name', 'x', '--scopes', 'write'], 64, '--scopes'],
   [['add', '--name', 'a b', '--scopes', 'read'], 64, '--name'],

@@ -103,7 +103,7 @@ function ofMessages(standing: Standing, now: Instant): Concern[] {
   return [
     concern(dead, 'message was given up', 'messages were given up', {
       tone: 'bad',
-      advice: 'See why; when the reason is gone, replay them, else dismiss them.',
+      advice: 'See why. Replay when the reason is gone; else dismiss.',
       runbook: 'DeadMessagesGrow',
       href: '/console/messages?status=GIVEN_UP',
     }),
