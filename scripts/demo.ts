@@ -5,13 +5,15 @@
  * Takes PORT and MOCKS_PORT; any free ports unless set.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Running, start } from './demo/processes.ts';
 import { tell } from './demo/story.ts';
 import { post, type Town, townOf } from './demo/town.ts';
 import { judge, printWays, waitUntilDone } from './demo/verdict.ts';
 
+/** What a shell says of a process that a signal ended is this and the signal's number. */
+const EXIT_SIGNAL = 128;
 const folder = mkdtempSync(join(tmpdir(), 'sm-exchange-demo-'));
 const databasePath = join(folder, 'exchange.db');
 const running: Running[] = [];
@@ -60,21 +62,26 @@ async function run(): Promise<{ isWell: boolean; exchange: string }> {
   return { isWell: complaints.length === 0, exchange: town.exchange };
 }
 
+let ending: Promise<void> | undefined;
+/** The first to call it decides on the status; `bun run` passes on a Ctrl-C that was here before. */
+function end(status: number): Promise<void> {
+  ending ??= stopAll().then(() => process.exit(status));
+  return ending;
+}
 let isWell = false;
 let exchange = '';
+let isUp = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => void end(isUp ? 0 : EXIT_SIGNAL + constants.signals[signal]));
+}
 try {
   ({ isWell, exchange } = await run());
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  if (!ending) console.error(error instanceof Error ? error.message : error);
 }
-if (process.argv.includes('--exit') || running.length === 0) {
-  await stopAll();
-  process.exit(isWell ? 0 : 1);
-}
+if (process.argv.includes('--exit') || running.length === 0) await end(isWell ? 0 : 1);
+isUp = true;
 console.log(`\nStill running. The operator console: ${exchange}/console`);
 console.log(`The file:  sqlite3 ${databasePath} 'SELECT * FROM timeline'`);
 console.log(`The log:   ${join(folder, 'exchange.log')}`);
 console.log('Ctrl-C stops everything and removes the file.');
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void stopAll().then(() => process.exit(0)));
-}

@@ -12,6 +12,8 @@ const EXIT_CONFIG = 78;
 const EXIT_BUG = 70;
 /** What a shell says of a process that a signal ended is this and the signal's number. */
 const EXIT_SIGNAL = 128;
+/** Ctrl-C reaches this process and `bun run`, which passes it on: what comes twice within this is one signal. */
+const ONE_SIGNAL_MS = 500;
 
 async function create() {
   try {
@@ -37,11 +39,15 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
 }
 exchange.engine.start();
 
-let isStopping = false;
+let askedAt: number | undefined;
 async function stop(signal: 'SIGTERM' | 'SIGINT'): Promise<void> {
-  // What is in hand is in the file: the next start takes it up as after a kill.
-  if (isStopping) process.exit(EXIT_SIGNAL + constants.signals[signal]);
-  isStopping = true;
+  const now = performance.now();
+  if (askedAt !== undefined) {
+    if (now - askedAt < ONE_SIGNAL_MS) return;
+    // What is in hand is in the file: the next start takes it up as after a kill.
+    process.exit(EXIT_SIGNAL + constants.signals[signal]);
+  }
+  askedAt = now;
   log.info({ event: 'stopping', signal, withinMs: config.STOP_TIMEOUT_MS });
   await exchange.stop();
   process.exit(0);
